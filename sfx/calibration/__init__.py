@@ -1,0 +1,1 @@
+"""Drawn data that sfx makes itself: portraits, calibration sets, precision plans."""
