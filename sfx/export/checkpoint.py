@@ -38,10 +38,12 @@ class Checkpoint:
 
     def build(self) -> Spse:
         """The deployable model with this checkpoint's live weights, in evaluation mode."""
-        model = Spse(self.config)
+        with torch.device("meta"):
+            model = Spse(self.config)
         live = model.state_dict()
         for name, tensor in live.items():
             if name.endswith("num_batches_tracked"):
+                live[name] = torch.zeros((), dtype=torch.long)
                 continue
             found = self.state.get(name)
             if found is None:

@@ -105,7 +105,7 @@ class ModulatedConv2d(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style = self.modulation(w)
         weight = self.weight[0] * self.scale
-        x = x * style[:, :, None, None].to(x.dtype)
+        x = x * per_channel(style, x)
         if self.blur is not None:
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1).to(x.dtype), stride=2))
         else:
@@ -113,8 +113,13 @@ class ModulatedConv2d(nn.Module):
         if self.demodulate:
             energy = weight.square().sum((2, 3))  # (O, I)
             demodulation = torch.rsqrt(style.square() @ energy.t() + DEMODULATION_EPS)
-            x = x * demodulation[:, :, None, None].to(x.dtype)
+            x = x * per_channel(demodulation, x)
         return x
+
+
+def per_channel(scale: Tensor, x: Tensor) -> Tensor:
+    """scale (N, C) as (N, C, 1, 1) in the dtype of `x`; unsqueeze, since indexing with None exports as Slice nodes."""
+    return scale.unsqueeze(-1).unsqueeze(-1).to(x.dtype)
 
 
 def pixel_norm(x: Tensor) -> Tensor:

@@ -1,0 +1,211 @@
+"""The manifest: what a bundle says of itself, and the only thing that export and runtime share.
+
+A bundle is a directory with `manifest.json` and the files that it names. Written once at export, read here
+with every key checked: unknown schema, missing key, wrong type or a path outside the bundle is an error
+that says which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from sfx.config import ModelConfig
+from sfx.errors import BundleError
+
+SCHEMA = 1
+"""Version of the manifest's layout."""
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 4 << 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named tensor of a graph: dtype as numpy names it, shape with -1 for the batch, and its range if known."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    """A file of the bundle: its path relative to the manifest, its size in bytes and its SHA-256 in hex."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class GraphEntry:
+    """One graph: an ONNX file and the tensors that go in and come out."""
+
+    name: str
+    file: BundleFile
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    precision: str
+    opset: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One link of the proof: the largest difference of one tensor between two forms of a graph.
+
+    `link` is "published -> deployable", "deployable -> openvino" and so on; `error` is max|a - b| divided by
+    max(1, max|a|), since the resolution of float32 grows with magnitude.
+    """
+
+    graph: str
+    tensor: str
+    link: str
+    error: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a bundle says of itself."""
+
+    model: ModelConfig
+    graphs: tuple[GraphEntry, ...]
+    proof: BundleFile
+    """Seeded inputs and the published form's outputs (npz), which `sfx verify` repeats."""
+    parity: tuple[Measurement, ...]
+    labels: tuple[str, ...]
+    source: Mapping[str, Any]
+    """Where the weights came from: file name, size, SHA-256, options."""
+    tools: Mapping[str, str]
+    """Versions of what made the bundle."""
+    created: str
+    """UTC, ISO 8601."""
+
+    def graph(self, name: str) -> GraphEntry:
+        """The graph called `name`. Raises BundleError where the bundle has none."""
+        for entry in self.graphs:
+            if entry.name == name:
+                return entry
+        raise BundleError(f"expected a graph '{name}' in the bundle, found {[entry.name for entry in self.graphs]}")
+
+    def files(self) -> tuple[BundleFile, ...]:
+        """Every file that the manifest names."""
+        return (*(entry.file for entry in self.graphs), self.proof)
+
+    def to_json(self) -> str:
+        """The text of `manifest.json`."""
+        content = {"schema": SCHEMA, **asdict(self), "model": self.model.to_json()}
+        return json.dumps(content, indent=2) + "\n"
+
+
+def read_manifest(bundle: Path) -> Manifest:
+    """Read and check `bundle/manifest.json`; raises BundleError saying what is wrong with which key."""
+    path = bundle / MANIFEST
+    if not bundle.is_dir():
+        raise BundleError(f"{bundle}: expected a bundle directory, found {'a file' if bundle.exists() else 'nothing'}")
+    if not path.is_file():
+        raise BundleError(f"{bundle}: expected a bundle with a {MANIFEST}, found none; 'sfx export' makes one")
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BundleError(f"{path}: expected at most {MAX_MANIFEST_BYTES} bytes, found {path.stat().st_size}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: expected JSON, found damage: {error}") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise BundleError(f"{path}: expected manifest schema {SCHEMA}, found {found!r}; export the bundle again")
+    try:
+        return _manifest(_Keys(content, ""))
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error
+
+
+class _Keys:
+    """A JSON object whose values are asked for by key and type, with errors that name the key's full path."""
+
+    def __init__(self, content: Any, where: str) -> None:
+        if not isinstance(content, dict):
+            raise BundleError(f"key '{where}': expected an object, found {type(content).__name__}")
+        self.content = content
+        self.where = where
+
+    def _name(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
+
+    def get(self, key: str, kind: type[T]) -> T:
+        if key not in self.content:
+            raise BundleError(f"key '{self._name(key)}': expected a value of type {kind.__name__}, found none")
+        value = self.content[key]
+        if kind is float and isinstance(value, int):
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise BundleError(f"key '{self._name(key)}': expected {kind.__name__}, found {type(value).__name__}")
+        return value
+
+    def child(self, key: str) -> _Keys:
+        return _Keys(self.get(key, dict), self._name(key))
+
+    def children(self, key: str) -> list[_Keys]:
+        return [_Keys(item, f"{self._name(key)}[{index}]") for index, item in enumerate(self.get(key, list))]
+
+
+def _manifest(keys: _Keys) -> Manifest:
+    return Manifest(
+        model=ModelConfig.from_json(keys.get("model", dict)),
+        graphs=tuple(_graph(entry) for entry in keys.children("graphs")),
+        proof=_file(keys.child("proof")),
+        parity=tuple(
+            Measurement(
+                entry.get("graph", str),
+                entry.get("tensor", str),
+                entry.get("link", str),
+                entry.get("error", float),
+                entry.get("tolerance", float),
+            )
+            for entry in keys.children("parity")
+        ),
+        labels=tuple(str(label) for label in keys.get("labels", list)),
+        source=keys.get("source", dict),
+        tools=keys.get("tools", dict),
+        created=keys.get("created", str),
+    )
+
+
+def _graph(keys: _Keys) -> GraphEntry:
+    return GraphEntry(
+        name=keys.get("name", str),
+        file=_file(keys.child("file")),
+        inputs=tuple(_tensor(entry) for entry in keys.children("inputs")),
+        outputs=tuple(_tensor(entry) for entry in keys.children("outputs")),
+        precision=keys.get("precision", str),
+        opset=keys.get("opset", int),
+        parameters=keys.get("parameters", int),
+    )
+
+
+def _tensor(keys: _Keys) -> TensorSpec:
+    shape = keys.get("shape", list)
+    if not shape or not all(isinstance(side, int) for side in shape):
+        raise BundleError(f"key '{keys.where}.shape': expected a list of whole numbers, found {shape}")
+    limits = keys.content.get("range")
+    if limits is not None and (not isinstance(limits, list) or len(limits) != 2):
+        raise BundleError(f"key '{keys.where}.range': expected two numbers or null, found {limits}")
+    return TensorSpec(
+        keys.get("name", str), keys.get("dtype", str), tuple(shape), (limits[0], limits[1]) if limits else None
+    )
+
+
+def _file(keys: _Keys) -> BundleFile:
+    path = keys.get("path", str)
+    parts = PurePosixPath(path).parts
+    # A colon or backslash means a drive or a separator on Windows.
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or ":" in path:
+        raise BundleError(f"key '{keys.where}.path': expected a path inside the bundle, found '{path}'")
+    return BundleFile(path, keys.get("bytes", int), keys.get("sha256", str))
