@@ -1,0 +1,151 @@
+"""What a sketch does not say: colours, light, and marks of the skin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sfx.calibration.portraits.colours import Colour, adjusted, from_oklch, mix
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Colours are sRGB in 0..1; strengths are 0..1."""
+
+    skin: Colour
+    hair: Colour
+    eye: Colour
+    lip: Colour
+    clothes: Colour
+    trim: Colour
+    """The second colour of the clothes: collar, hem; also a hat's band."""
+    hat: Colour
+    background: Colour
+    background_end: Colour
+    background_angle: float
+    """Direction of the background's gradient, radians from straight down."""
+    frame: Colour
+    lens: Colour
+    metal: Colour
+    light_x: float
+    """Where the light comes from, -1 left .. 1 right of the picture."""
+    light: float
+    """Contrast of light and shade."""
+    blush: float
+    freckles: float
+    wrinkles: float
+    stubble: float
+
+
+_SKIN_LADDER: tuple[tuple[float, float, float], ...] = (
+    (0.925, 0.036, 52.0),
+    (0.875, 0.053, 54.0),
+    (0.815, 0.070, 57.0),
+    (0.745, 0.083, 58.0),
+    (0.665, 0.088, 57.0),
+    (0.580, 0.082, 54.0),
+    (0.495, 0.072, 50.0),
+    (0.415, 0.058, 46.0),
+)
+"""OKLCH of skin from very light to very dark, close to the ten steps of the Monk scale."""
+
+_HAIR_COLOURS: tuple[tuple[float, Colour], ...] = (
+    (0.20, (0.10, 0.085, 0.09)),
+    (0.19, (0.19, 0.125, 0.10)),
+    (0.17, (0.31, 0.20, 0.135)),
+    (0.10, (0.46, 0.30, 0.18)),
+    (0.08, (0.66, 0.47, 0.27)),
+    (0.06, (0.88, 0.73, 0.47)),
+    (0.07, (0.62, 0.27, 0.13)),
+    (0.05, (0.45, 0.13, 0.11)),
+    (0.04, (0.58, 0.58, 0.60)),
+    (0.04, (0.86, 0.86, 0.87)),
+)
+"""(share, colour) of natural hair, greys last."""
+
+_EYE_COLOURS: tuple[tuple[float, Colour], ...] = (
+    (0.34, (0.27, 0.16, 0.10)),
+    (0.22, (0.44, 0.28, 0.14)),
+    (0.12, (0.52, 0.42, 0.18)),
+    (0.16, (0.26, 0.47, 0.66)),
+    (0.09, (0.32, 0.50, 0.30)),
+    (0.07, (0.46, 0.52, 0.56)),
+)
+
+
+def _pick(rng: np.random.Generator, choices: tuple[tuple[float, Colour], ...]) -> Colour:
+    shares = np.array([share for share, _ in choices])
+    return choices[int(rng.choice(len(choices), p=shares / shares.sum()))][1]
+
+
+def _skin(rng: np.random.Generator) -> Colour:
+    """Even from very light to very dark; undertones from pink to olive at every depth."""
+    position = rng.uniform(0.0, len(_SKIN_LADDER) - 1.0)
+    step = min(int(position), len(_SKIN_LADDER) - 2)
+    part = position - step
+    low, high = _SKIN_LADDER[step], _SKIN_LADDER[step + 1]
+    lightness, chroma, hue = (a * (1 - part) + b * part for a, b in zip(low, high, strict=True))
+    undertone = float(np.clip(rng.normal(0.0, 5.5), -13.0, 13.0))
+    return from_oklch(lightness, chroma * rng.uniform(0.88, 1.12), hue + undertone)
+
+
+def _hair(rng: np.random.Generator) -> Colour:
+    if rng.random() < 0.07:  # dyed
+        return from_oklch(rng.uniform(0.38, 0.72), rng.uniform(0.08, 0.16), rng.uniform(0.0, 360.0))
+    first, second = _pick(rng, _HAIR_COLOURS), _pick(rng, _HAIR_COLOURS)
+    return adjusted(mix(first, second, rng.uniform(0.0, 0.18)), lightness=rng.uniform(0.92, 1.1))
+
+
+def _lip(rng: np.random.Generator, skin: Colour) -> Colour:
+    """Between the lips' own tone, which follows the skin, and a lipstick."""
+    own = adjusted(skin, lightness=0.86, chroma=1.35, hue=-26.0)
+    stick = from_oklch(rng.uniform(0.42, 0.64), rng.uniform(0.09, 0.17), rng.uniform(2.0, 32.0))
+    amount = rng.uniform(0.05, 0.3) if rng.random() < 0.62 else rng.uniform(0.55, 0.95)
+    return mix(own, stick, amount)
+
+
+def _cloth(rng: np.random.Generator) -> Colour:
+    if rng.random() < 0.3:  # black, grey, white
+        return from_oklch(rng.uniform(0.24, 0.95), rng.uniform(0.0, 0.015), rng.uniform(0.0, 360.0))
+    return from_oklch(rng.uniform(0.32, 0.85), rng.uniform(0.04, 0.15), rng.uniform(0.0, 360.0))
+
+
+def sample_appearance(rng: np.random.Generator) -> Appearance:
+    """A plausible appearance; equal generators give equal appearances."""
+    skin = _skin(rng)
+    clothes = _cloth(rng)
+    background_hue = rng.uniform(0.0, 360.0)
+    background_lightness = rng.uniform(0.42, 0.95)
+    background_chroma = rng.uniform(0.01, 0.10)
+    frame_dark = rng.random() < 0.75
+    aged = rng.random() < 0.22
+    return Appearance(
+        skin=skin,
+        hair=_hair(rng),
+        eye=adjusted(_pick(rng, _EYE_COLOURS), lightness=rng.uniform(0.9, 1.12)),
+        lip=_lip(rng, skin),
+        clothes=clothes,
+        trim=_cloth(rng) if rng.random() < 0.45 else adjusted(clothes, lightness=rng.uniform(0.82, 1.1)),
+        hat=_cloth(rng),
+        background=from_oklch(background_lightness, background_chroma, background_hue),
+        background_end=from_oklch(
+            min(max(background_lightness + rng.uniform(-0.16, 0.1), 0.3), 0.97),
+            background_chroma * rng.uniform(0.7, 1.4),
+            background_hue + rng.uniform(-35.0, 35.0),
+        ),
+        background_angle=float(rng.uniform(-0.8, 0.8)),
+        frame=from_oklch(
+            rng.uniform(0.16, 0.34) if frame_dark else rng.uniform(0.4, 0.68),
+            rng.uniform(0.0, 0.05) if frame_dark else rng.uniform(0.06, 0.14),
+            rng.uniform(0.0, 360.0),
+        ),
+        lens=from_oklch(rng.uniform(0.18, 0.42), rng.uniform(0.0, 0.06), rng.uniform(0.0, 360.0)),
+        metal=(0.90, 0.72, 0.36) if rng.random() < 0.6 else (0.80, 0.82, 0.86),
+        light_x=float(rng.uniform(-1.0, 1.0)),
+        light=float(rng.uniform(0.35, 1.0)),
+        blush=float(rng.uniform(0.1, 0.8)),
+        freckles=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.1 else 0.0,
+        wrinkles=float(rng.uniform(0.35, 1.0)) if aged else 0.0,
+        stubble=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.12 else 0.0,
+    )

@@ -1,0 +1,137 @@
+"""The outlines that separate the large regions, cut where what lies on the other side changes.
+
+A curve of a region is visible where the region lies directly inside it and another one directly outside;
+both are looked up in a segmentation of twice the canvas's resolution, the points stay those of the curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfx.calibration.portraits.curve_tools import Points, normals, resampled_every, signed_area
+from sfx.calibration.portraits.curves import CANVAS, Curves
+from sfx.calibration.portraits.regions import Region
+
+_PROBE = 1.1
+"""Units beside the curve at which the regions are looked up: two pixels of the segmentation."""
+_STEP = 1.6
+"""Distance of points along an outline, canvas units."""
+_SHORTEST = 4
+"""Runs of fewer points are noise of the look-up and are given to their neighbours."""
+
+FACE_CONTOUR, LEFT_EAR, RIGHT_EAR, HAT, NECK, HAIR, CLOTHES = 10, 11, 12, 13, 14, 15, 16
+FACE_HAIR, FACE_NECK, FACE_CLOTHES, EAR_LOBE = 17, 18, 19, 21
+NOTHING = 0
+
+_FACE_TABLE = {
+    Region.BACKGROUND: FACE_CONTOUR,
+    Region.LEFT_EAR: FACE_CONTOUR,
+    Region.RIGHT_EAR: FACE_CONTOUR,
+    Region.HAIR: FACE_HAIR,
+    Region.NECK: FACE_NECK,
+    Region.CLOTHES: FACE_CLOTHES,
+}
+_HAIR_TABLE = {
+    Region.BACKGROUND: HAIR,
+    Region.FACE: FACE_HAIR,
+    Region.NECK: HAIR,
+    Region.CLOTHES: HAIR,
+    Region.LEFT_EAR: HAIR,
+    Region.RIGHT_EAR: HAIR,
+}
+_NECK_TABLE = {Region.BACKGROUND: NECK, Region.HAIR: NECK, Region.LEFT_EAR: NECK, Region.RIGHT_EAR: NECK}
+_CLOTHES_TABLE = {
+    Region.BACKGROUND: CLOTHES,
+    Region.HAIR: CLOTHES,
+    Region.NECK: CLOTHES,
+}
+_HAT_TABLE = {region: HAT for region in Region if region is not Region.HAT}
+
+
+def _ear_table(label: int) -> dict[Region, int]:
+    return {Region.BACKGROUND: label, Region.HAIR: label, Region.NECK: label, Region.CLOTHES: label}
+
+
+def lookup(segmentation: NDArray[np.uint8], points: Points) -> NDArray[np.uint8]:
+    """The regions at points of the canvas; outside the canvas those at its edge."""
+    size = segmentation.shape[0]
+    index = np.clip((points * (size / CANVAS)).astype(np.int64), 0, size - 1)
+    return segmentation[index[:, 1], index[:, 0]]
+
+
+def on_canvas(points: Points) -> NDArray[np.bool_]:
+    """Which points lie on the canvas."""
+    return np.all((points >= 0.0) & (points <= CANVAS - 0.5), axis=1)
+
+
+def _labels_along(
+    curve: Points, region: Region, table: Mapping[Region, int], segmentation: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    outward = normals(curve, closed=True) * (1.0 if signed_area(curve) > 0 else -1.0)
+    inside = lookup(segmentation, curve - outward * _PROBE)
+    outside = lookup(segmentation, curve + outward * _PROBE)
+    by_region = np.zeros(256, dtype=np.int64)
+    for other, label in table.items():
+        by_region[other] = label
+    labels = np.where((inside == region) & (outside != region), by_region[outside], NOTHING)
+    labels[~on_canvas(curve)] = NOTHING
+    return labels
+
+
+def _runs(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """(start, stop) of equal labels along an open sequence."""
+    changes = np.flatnonzero(np.diff(labels)) + 1
+    edges = [0, *changes.tolist(), len(labels)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def split_by_label(curve: Points, labels: NDArray[np.int64]) -> Iterator[tuple[Points, int, bool]]:
+    """(points, label, closed) of the runs of a closed curve's labels; NOTHING is left out."""
+    if np.all(labels == labels[0]):
+        if labels[0] != NOTHING:
+            yield curve, int(labels[0]), True
+        return
+    start = int(np.flatnonzero(labels != np.roll(labels, 1))[0])
+    curve, labels = np.roll(curve, -start, axis=0), np.roll(labels, -start)
+    runs = _runs(labels)
+    for index, (first, last) in enumerate(runs):
+        if last - first < _SHORTEST and len(runs) > 1:
+            before, after = runs[index - 1], runs[(index + 1) % len(runs)]
+            donor = before if before[1] - before[0] >= after[1] - after[0] else after
+            labels[first:last] = labels[donor[0]]
+    for first, last in _runs(labels):
+        if labels[first] != NOTHING and last - first >= _SHORTEST:
+            # One point more, so that neighbouring strokes meet.
+            stop = min(last + 1, len(curve)) if last < len(curve) else last
+            yield curve[first:stop], int(labels[first]), False
+
+
+def outline_strokes(
+    curves: Curves, segmentation: NDArray[np.uint8], clothes: bool = True, neck: bool = True
+) -> Iterator[tuple[Points, int, bool]]:
+    """(points, label, closed) of every visible outline between regions."""
+    head, hair, wear = curves.head, curves.hair, curves.wear
+    outlines: list[tuple[Points, Region, Mapping[Region, int]]] = [
+        (shape, Region.HAIR, _HAIR_TABLE) for shape in (*hair.back, *hair.locks, *hair.front)
+    ]
+    if hair.bun is not None:
+        outlines.append((hair.bun, Region.HAIR, _HAIR_TABLE))
+    outlines.append((head.face, Region.FACE, _FACE_TABLE))
+    if neck:
+        outlines.append((head.neck, Region.NECK, _NECK_TABLE))
+    if clothes and wear.clothes is not None:
+        outlines.append((wear.clothes.shape, Region.CLOTHES, _CLOTHES_TABLE))
+        outlines.extend((flap, Region.CLOTHES, _CLOTHES_TABLE) for flap in wear.clothes.flaps)
+    if head.left_ear is not None:
+        outlines.append((head.left_ear.outline, Region.LEFT_EAR, _ear_table(LEFT_EAR)))
+    if head.right_ear is not None:
+        outlines.append((head.right_ear.outline, Region.RIGHT_EAR, _ear_table(RIGHT_EAR)))
+    if wear.hat is not None:
+        outlines.extend((shape, Region.HAT, _HAT_TABLE) for shape in wear.hat.shapes[:-1])
+    for shape, region, table in outlines:
+        closed = np.concatenate([shape, shape[:1]])
+        curve = resampled_every(closed, _STEP)[:-1]
+        yield from split_by_label(curve, _labels_along(curve, region, table, segmentation))

@@ -1,0 +1,419 @@
+"""Curves of what is worn: clothes, glasses, jewellery, hats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sfx.calibration.portraits.curve_tools import Points, ellipse, near, symmetric, through
+from sfx.calibration.portraits.geometry import EarringStyle, Geometry, GlassesStyle, HatStyle, Neckline
+from sfx.calibration.portraits.head_curves import Ear, HeadCurves
+from sfx.calibration.portraits.placement import Placement
+
+
+@dataclass(frozen=True)
+class Clothes:
+    """Clothes on the canvas."""
+
+    shape: Points
+    """Closed, down to below the canvas."""
+    neckline: Points
+    hem: Points | None
+    """A line beside the neckline: ribbing, or the fold of a turtleneck."""
+    flaps: tuple[Points, ...]
+    """Closed collar flaps of a shirt."""
+    folds: tuple[Points, ...]
+
+
+@dataclass(frozen=True)
+class GlassesCurves:
+    """Glasses on the canvas; one-piece ones have a single lens and no bridge."""
+
+    lenses: tuple[Points, ...]
+    """Closed, the picture's left one first."""
+    bridge: Points | None
+    temples: tuple[Points, ...]
+    brow_bar: Points | None
+
+
+@dataclass(frozen=True)
+class Earring:
+    """One earring on the canvas."""
+
+    outlines: tuple[Points, ...]
+    """Closed shapes from top to bottom; a hoop has an outer and an inner ring."""
+    hook: Points | None
+    """The line from which a drop hangs."""
+    hoop: bool
+
+
+@dataclass(frozen=True)
+class HatCurves:
+    """A hat on the canvas, drawn from the first shape to the last."""
+
+    shapes: tuple[Points, ...]
+    lines: tuple[Points, ...]
+
+
+@dataclass(frozen=True)
+class WearCurves:
+    """Everything worn; None for what is not."""
+
+    clothes: Clothes | None
+    glasses: GlassesCurves | None
+    left_earring: Earring | None
+    right_earring: Earring | None
+    necklace: Points | None
+    pendant: Points | None
+    hat: HatCurves | None
+
+
+def _clothes(geometry: Geometry, place: Placement) -> Clothes | None:
+    head, wear = geometry.head, geometry.wear
+    if wear.neckline is Neckline.BARE:
+        return None
+    width, shoulder, depth = head.neck_half_width, head.shoulder, wear.neckline_depth
+    outer = [
+        (width * 1.75, shoulder + 5.0),
+        (104.0, shoulder + 15.0),
+        (138.0, shoulder + 28.0),
+        (190.0, 350.0),
+    ]
+    hem_drop = 5.0
+    hem: Points | None = None
+    flaps: tuple[Points, ...] = ()
+    if wear.neckline is Neckline.TURTLENECK:
+        top = shoulder - 15.0 - 6.0 * depth
+        inner = [
+            (0.0, top + 11.0),
+            (width * 0.5, top + 9.0),
+            (width * 0.9, top + 2.0),
+            (width * 1.03, top - 3.0),
+        ]
+        outer = [(width * 1.06, top + 6.0), (width * 1.14, shoulder - 2.0), *outer]
+        hem = place.upright(
+            through(
+                symmetric(
+                    [(0.0, shoulder + 11.0), (width * 0.6, shoulder + 8.0), (width * 1.14, shoulder - 2.0)]
+                )
+            )
+        )
+    elif wear.neckline in (Neckline.V, Neckline.SHIRT):
+        fall = 26.0 + 26.0 * depth
+        inner = [
+            (0.0, shoulder + fall),
+            (width * 0.35, shoulder + fall * 0.55),
+            (width * 0.85, shoulder + 6.0),
+            (width * 1.15, shoulder - 6.0),
+        ]
+    else:
+        fall = (10.0 if wear.neckline is Neckline.CREW else 30.0) + 8.0 * depth
+        spread = 1.16 if wear.neckline is Neckline.CREW else 1.42
+        inner = [
+            (0.0, shoulder + fall),
+            (width * 0.45 * spread, shoulder + fall * 0.90),
+            (width * 0.85 * spread, shoulder + fall * 0.36),
+            (width * spread, shoulder - 3.0 + 5.0 * (spread - 1.16) / 0.26),
+        ]
+    if wear.neckline is Neckline.SHIRT:
+        fall = 26.0 + 26.0 * depth
+        flap = np.array(
+            [
+                (width * 1.04, shoulder - 13.0),
+                (width * 1.38, shoulder + 2.0),
+                (width * 1.06, shoulder + fall * 0.92),
+                (width * 0.78, shoulder + fall * 0.98),
+                (2.0, shoulder + fall * 0.72 + 4.0),
+                (width * 0.55, shoulder + 8.0),
+            ]
+        )
+        smooth = near(np.repeat(flap, 2, axis=0), closed=True, samples=4)
+        flaps = (place.upright(smooth * (-1.0, 1.0)), place.upright(smooth))
+    neckline_half = near(inner, samples=8)
+    neckline = symmetric(neckline_half)
+    right = near([inner[-1], *outer], samples=8)[1:]
+    shape = np.concatenate([neckline, right, (right * (-1.0, 1.0))[::-1]])
+    if hem is None and wear.neckline in (Neckline.CREW, Neckline.SCOOP, Neckline.V):
+        band = symmetric(near([(x * 1.07, y + hem_drop) for x, y in inner], samples=8))
+        hem = place.upright(band)
+    fold = through([(66.0, shoulder + 12.0), (76.0, shoulder + 26.0), (80.0, shoulder + 44.0)], samples=6)
+    return Clothes(
+        shape=place.upright(shape),
+        neckline=place.upright(neckline),
+        hem=hem,
+        flaps=flaps,
+        folds=(place.upright(fold * (-1.0, 1.0)), place.upright(fold)),
+    )
+
+
+def _lens(geometry: Geometry, centre_x: float, centre_y: float) -> Points:
+    """The right-hand lens in the head's frame, 48 points."""
+    glasses = geometry.glasses
+    width, height = glasses.half_width, glasses.half_height
+    shape = ellipse(0.0, 0.0, width, height, glasses.squareness, 48)
+    x, y = shape[:, 0] / width, shape[:, 1] / height
+    if glasses.style is GlassesStyle.AVIATOR:
+        shape[:, 0] += width * 0.16 * y * (1.0 - 0.4 * x)
+        shape[:, 1] += height * 0.14 * (y > 0) * y * (0.4 + x)
+        shape[:, 1] += height * 0.16 * (y < 0) * (-y)
+    elif glasses.style is GlassesStyle.CAT_EYE:
+        lift = np.clip(x, 0.0, 1.0) ** 2 * (y < 0.25)
+        shape[:, 0] += width * 0.10 * lift
+        shape[:, 1] -= height * 0.40 * lift
+    else:
+        shape[:, 0] *= 1.0 - 0.06 * np.clip(y, 0.0, 1.0)
+    return shape + (centre_x, centre_y)
+
+
+def _glasses(geometry: Geometry, place: Placement) -> GlassesCurves | None:
+    glasses, head, eyes = geometry.glasses, geometry.head, geometry.eyes
+    if glasses.style is GlassesStyle.NONE:
+        return None
+    centre_y = eyes.y + 3.0
+    width, height = glasses.half_width, glasses.half_height
+    temples = []
+    if glasses.style is GlassesStyle.ONE_PIECE:
+        reach = min(eyes.spacing + width, head.half_width + 1.0)
+        half = near(
+            [
+                (0.0, centre_y - height * 0.86),
+                (reach * 0.5, centre_y - height * 0.98),
+                (reach * 0.96, centre_y - height * 0.86),
+                (reach * 1.02, centre_y - height * 0.1),
+                (reach * 0.90, centre_y + height * 0.72),
+                (reach * 0.52, centre_y + height * 1.02),
+                (reach * 0.24, centre_y + height * 0.66),
+                (0.0, centre_y + height * 0.12),
+            ],
+            samples=8,
+        )
+        visor = np.concatenate([half, (half * (-1.0, 1.0))[-2:0:-1]])
+        for side in (-1.0, 1.0):
+            arm = np.array(
+                [(reach * 0.99, centre_y - height * 0.35), (head.half_width + 3.0, centre_y - 3.0)]
+            )
+            temples.append(place.project(arm * (side, 1.0), np.array([0.25, -0.1])))
+        return GlassesCurves((place.on_face(visor, 0.05),), None, tuple(temples), None)
+    centre_x = eyes.spacing + 0.8
+    lens = _lens(geometry, centre_x, centre_y)
+    inside = centre_x - width
+    for side in (-1.0, 1.0):
+        arm = np.array(
+            [(centre_x + width * 0.99, centre_y - height * 0.45), (head.half_width + 3.0, centre_y - 5.0)]
+        )
+        temples.append(place.project(arm * (side, 1.0), np.array([0.3, -0.1])))
+    rise = height * (0.30 if glasses.style is not GlassesStyle.AVIATOR else 0.2)
+    bridge = near(
+        [
+            (-inside - 1.0, centre_y - rise + 2.0),
+            (-inside * 0.4, centre_y - rise - 1.5),
+            (inside * 0.4, centre_y - rise - 1.5),
+            (inside + 1.0, centre_y - rise + 2.0),
+        ]
+    )
+    bar = None
+    if glasses.style is GlassesStyle.AVIATOR:
+        level = centre_y - height * 0.86
+        bar = place.on_face(
+            through([(-inside - 5.0, level), (0.0, level - 1.0), (inside + 5.0, level)]), 0.12
+        )
+    return GlassesCurves(
+        lenses=(place.on_face(lens * (-1.0, 1.0), 0.05), place.on_face(lens, 0.05)),
+        bridge=place.on_face(bridge, 0.12),
+        temples=tuple(temples),
+        brow_bar=bar,
+    )
+
+
+def _earring(geometry: Geometry, ear: Ear | None) -> Earring | None:
+    """Hangs at the ear's lobe, straight down whatever the head's tilt."""
+    wear, scale = geometry.wear, geometry.pose.scale
+    if ear is None or wear.earring is EarringStyle.NONE:
+        return None
+    x, y = float(ear.lobe[0, 0]), float(ear.lobe[0, 1])
+    size = wear.earring_size * scale
+    if wear.earring is EarringStyle.STUD:
+        radius = 2.6 + 1.6 * size / 10.0
+        return Earring((ellipse(x, y, radius, radius, 0.0, 24),), None, False)
+    if wear.earring is EarringStyle.HOOP:
+        radius = 5.0 + size * 0.75
+        outer = ellipse(x, y + radius, radius * 0.82, radius, 0.0, 40)
+        inner = ellipse(x, y + radius, radius * 0.82 - 2.2, radius - 2.2, 0.0, 40)
+        return Earring((outer, inner), None, True)
+    length = 6.0 + size * 1.3
+    hook = np.array([(x, y - 1.0), (x, y + length * 0.55)])
+    width = 3.0 + 0.22 * size
+    drop = near(
+        [
+            (x, y + length * 0.42),
+            (x + width * 0.55, y + length * 0.75),
+            (x + width, y + length * 1.12),
+            (x, y + length * 1.48),
+            (x - width, y + length * 1.12),
+            (x - width * 0.55, y + length * 0.75),
+        ],
+        closed=True,
+        samples=6,
+    )
+    bead = ellipse(x, y, 2.2, 2.2, 0.0, 20)
+    return Earring((bead, drop), hook, False)
+
+
+def _necklace(geometry: Geometry, place: Placement) -> tuple[Points | None, Points | None]:
+    head, wear = geometry.head, geometry.wear
+    if wear.necklace <= 0:
+        return None, None
+    low = head.shoulder + 5.0 + 13.0 * wear.necklace
+    width = head.neck_half_width
+    chain = place.upright(
+        near(
+            symmetric(
+                [
+                    (0.0, low),
+                    (width * 0.42, low - 3.5),
+                    (width * 0.82, head.shoulder - 1.0),
+                    (width * 1.03, head.shoulder - 12.0),
+                ]
+            ),
+            samples=8,
+        )
+    )
+    pendant = None
+    if wear.pendant:
+        middle = place.upright([(0.0, low)])[0]
+        pendant = ellipse(float(middle[0]), float(middle[1]) + 2.6, 3.2, 3.8, 0.0, 24)
+    return chain, pendant
+
+
+def _hat(geometry: Geometry, place: Placement) -> HatCurves | None:
+    head, wear = geometry.head, geometry.wear
+    if wear.hat is HatStyle.NONE:
+        return None
+    width = head.half_width + 8.0
+    low, top = wear.hat_y, head.top - 8.0 - wear.hat_height
+
+    def placed(points: Points) -> Points:
+        across = np.clip(np.abs(points[:, 0]) / width, 0.0, 1.0)
+        return place.project(points, 0.55 * (1.0 - across**2) * (points[:, 1] > top + 24.0))
+
+    if wear.hat is HatStyle.BEANIE:
+        cuff = 19.0
+        dome_half = near(
+            [
+                (0.0, top),
+                (width * 0.45, top + 2.0),
+                (width * 0.84, top + 22.0),
+                (width * 0.99, low - 36.0),
+                (width * 1.01, low - cuff + 8.0),
+            ],
+            samples=8,
+        )
+        upper = near(
+            [
+                (-width * 1.01, low - cuff + 8.0),
+                (-width * 0.5, low - cuff - 2.0),
+                (width * 0.5, low - cuff - 2.0),
+                (width * 1.01, low - cuff + 8.0),
+            ],
+            samples=8,
+        )
+        dome = np.concatenate([symmetric(dome_half), upper[::-1][1:-1]])
+        lower = near(
+            [(width * 1.04, low + 9.0), (width * 0.5, low), (-width * 0.5, low), (-width * 1.04, low + 9.0)],
+            samples=8,
+        )
+        band = np.concatenate([upper, lower])
+        ribs = [
+            placed(
+                through(
+                    [
+                        (x * width, low - cuff * 0.86 + abs(x) ** 3 * 8.0),
+                        (x * width * 1.02, low - cuff * 0.2 + abs(x) ** 3 * 8.0),
+                    ],
+                    samples=5,
+                )
+            )
+            for x in np.linspace(-0.88, 0.88, 13)
+        ]
+        return HatCurves((placed(dome), placed(band)), tuple(ribs))
+    if wear.hat is HatStyle.BRIMMED:
+        dome_half = near(
+            [
+                (0.0, top + 5.0),
+                (width * 0.32, top - 1.0),
+                (width * 0.72, top + 5.0),
+                (width * 0.86, top + 34.0),
+                (width * 0.95, low - 8.0),
+            ],
+            samples=8,
+        )
+        dome = np.concatenate([symmetric(dome_half), [(width * 0.5, low - 2.0), (-width * 0.5, low - 2.0)]])
+        brim = near(
+            [
+                (0.0, low - 16.0),
+                (width * 0.9, low - 13.0),
+                (width * 1.42, low - 10.0),
+                (width * 1.56, low - 2.0),
+                (width * 1.05, low + 5.0),
+                (0.0, low + 7.0),
+                (-width * 1.05, low + 5.0),
+                (-width * 1.56, low - 2.0),
+                (-width * 1.42, low - 10.0),
+                (-width * 0.9, low - 13.0),
+            ],
+            closed=True,
+            samples=8,
+        )
+        band = near([(-width * 0.93, low - 25.0), (0.0, low - 31.0), (width * 0.93, low - 25.0)], samples=8)
+        return HatCurves((placed(dome), placed(brim)), (placed(band),))
+    dome_half = near(
+        [
+            (0.0, top + 2.0),
+            (width * 0.5, top + 5.0),
+            (width * 0.88, top + 30.0),
+            (width * 0.99, low - 22.0),
+            (width * 0.99, low + 4.0),
+        ],
+        samples=8,
+    )
+    dome = np.concatenate([symmetric(dome_half), [(width * 0.6, low + 2.0), (-width * 0.6, low + 2.0)]])
+    visor = near(
+        [
+            (-width * 0.86, low - 5.0),
+            (-width * 0.5, low - 15.0),
+            (0.0, low - 18.0),
+            (width * 0.5, low - 15.0),
+            (width * 0.86, low - 5.0),
+            (width * 0.90, low + 5.0),
+            (width * 0.5, low + 5.0),
+            (0.0, low + 3.0),
+            (-width * 0.5, low + 5.0),
+            (-width * 0.90, low + 5.0),
+        ],
+        closed=True,
+        samples=8,
+    )
+    seam = through([(0.0, top + 3.0), (0.0, low - 18.0)], samples=8)
+    side_seams = [
+        through(
+            [(side * 4.0, top + 3.0), (side * width * 0.42, top + 24.0), (side * width * 0.58, low - 14.0)],
+            samples=8,
+        )
+        for side in (-1.0, 1.0)
+    ]
+    return HatCurves((placed(dome), placed(visor)), tuple(placed(line) for line in (seam, *side_seams)))
+
+
+def build_wear(geometry: Geometry, place: Placement, head: HeadCurves) -> WearCurves:
+    """Everything worn, on the canvas."""
+    necklace, pendant = _necklace(geometry, place)
+    return WearCurves(
+        clothes=_clothes(geometry, place),
+        glasses=_glasses(geometry, place),
+        left_earring=_earring(geometry, head.left_ear),
+        right_earring=_earring(geometry, head.right_ear),
+        necklace=necklace,
+        pendant=pendant,
+        hat=_hat(geometry, place),
+    )
