@@ -1,0 +1,85 @@
+"""The recorded proof of a bundle: seeded inputs, what the published form made of them, and comparing with it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sfx.engines.backends import Choice
+from sfx.engines.bundle import Bundle
+from sfx.engines.engine import Array
+from sfx.engines.manifest import GraphEntry, Measurement
+from sfx.errors import BundleError, ParityError
+
+TOLERANCES: Mapping[str, float] = {"float32": 1e-4, "uint8": 1.0}
+"""Largest error by dtype in FP32: codes relative to max(1, largest magnitude); pictures in levels of 0..255,
+
+one level since a value next to a whole number may be truncated either way.
+"""
+
+
+def read_proof(bundle: Bundle) -> dict[str, Array]:
+    """Tensor names to arrays, batch 2. Raises BundleError where the file is damaged."""
+    path = bundle.checked(bundle.manifest.proof)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{path}: expected arrays in npz form, found damage: {error}") from error
+
+
+def write_proof(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write the arrays, compressed: line sketches and soft pictures shrink well."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def difference(expected: Array, found: Array) -> float:
+    """max|found - expected| / max(1, max|expected|); for bytes the plain difference in levels."""
+    if expected.dtype == np.uint8:
+        return float(np.abs(found.astype(np.int16) - expected.astype(np.int16)).max())
+    magnitude = max(1.0, float(np.abs(expected).max()))
+    return float(np.abs(found.astype(np.float64) - expected.astype(np.float64)).max()) / magnitude
+
+
+def check_alive(graph: str, tensor: str, values: Array) -> None:
+    """Raise ParityError where `values` (batch 2, from two unlike inputs) holds NaN or is flat."""
+    if not np.isfinite(values).all():
+        raise ParityError(f"graph {graph}, output {tensor}: expected finite values, found NaN or infinity")
+    if float(values.max()) == float(values.min()):
+        raise ParityError(f"graph {graph}, output {tensor}: expected a varied output, found {values.flat[0]} everywhere")
+    if np.array_equal(values[0], values[1]):
+        raise ParityError(f"graph {graph}, output {tensor}: expected it to follow its input, found the same for two inputs")
+
+
+def check_tolerance(measurement: Measurement) -> Measurement:
+    """Give the measurement back, or raise ParityError where it misses its tolerance."""
+    if not measurement.error <= measurement.tolerance:
+        raise ParityError(
+            f"graph {measurement.graph}, output {measurement.tensor}, {measurement.link}: expected a difference of at "
+            f"most {measurement.tolerance:g}, found {measurement.error:.3g}"
+        )
+    return measurement
+
+
+def replay(bundle: Bundle, graph: GraphEntry, choice: Choice, proof: Mapping[str, Array]) -> Iterator[Measurement]:
+    """Run one graph on the recorded inputs and compare every output with what the published form made.
+
+    Raises BundleError where the proof lacks a tensor, ParityError where an output holds NaN or is flat.
+    """
+    for spec in (*graph.inputs, *graph.outputs):
+        if spec.name not in proof:
+            raise BundleError(f"{bundle.manifest.proof.path}: expected an array '{spec.name}', found {sorted(proof)}")
+    engine = choice.load(bundle, graph.name)
+    try:
+        results = engine({spec.name: proof[spec.name] for spec in graph.inputs})
+    finally:
+        engine.close()
+    link = f"published -> {choice.backend} {choice.precision}"
+    for spec in graph.outputs:
+        check_alive(graph.name, spec.name, results[spec.name])
+        error = difference(proof[spec.name], results[spec.name])
+        yield Measurement(graph.name, spec.name, link, error, TOLERANCES[spec.dtype])

@@ -1,0 +1,134 @@
+"""From a checkpoint to a verified bundle: `export` is what `sfx export` runs."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sfx.engines.backends import choose, installed_backends
+from sfx.engines.bundle import Bundle, sha256
+from sfx.engines.cache import without_cache
+from sfx.engines.manifest import MANIFEST, BundleFile, GraphEntry, Manifest, Measurement
+from sfx.engines.recorded import write_proof
+from sfx.errors import BundleError
+from sfx.export.checkpoint import Checkpoint, read_checkpoint
+from sfx.export.graphs import IMAGE_FLOAT, graphs
+from sfx.export.onnx_files import write_onnx
+from sfx.export.proof import proof_arrays, prove_deployable, prove_engine
+from sfx.labels import CLASSES
+
+Progress = Callable[[str], None]
+"""Told what is being done, one short phrase a step."""
+
+PROOF = "proof.npz"
+
+
+def export(checkpoint_path: Path, out: Path, *, force: bool = False, progress: Progress = lambda _: None) -> Bundle:
+    """Export the checkpoint to a bundle at `out`, which is whole or absent.
+
+    Raises CheckpointError for a file that is no SPSE checkpoint, ParityError where a graph misses its
+    tolerance, is flat or holds NaN, BundleError where `out` is in the way.
+    """
+    check_target(out, force=force)
+    progress("reading the checkpoint")
+    checkpoint = read_checkpoint(checkpoint_path)
+    with _whole_or_absent(out) as making:
+        manifest = _write(checkpoint, making, progress)
+        (making / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return Bundle.open(out)
+
+
+def check_target(out: Path, *, force: bool) -> None:
+    """Raise BundleError where writing a bundle to `out` would destroy something that is not asked to go."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise BundleError(f"{out}: expected a directory to write the bundle to, found a file")
+    if not any(out.iterdir()):
+        return
+    if not (out / MANIFEST).is_file():
+        raise BundleError(f"{out}: expected an empty directory or a bundle, found other files; choose another --out")
+    if not force:
+        raise BundleError(f"{out}: expected nothing there, found a bundle; --force replaces it")
+
+
+@contextlib.contextmanager
+def _whole_or_absent(out: Path) -> Iterator[Path]:
+    """A directory to fill beside `out`, which takes its place at the end or is removed on any error."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-making-"))
+    old = making.with_name(making.name + "-old")
+    try:
+        yield making
+        making.chmod(0o755)
+        if out.exists():
+            out.rename(old)
+        making.rename(out)
+    except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest:
+    progress("running the published form")
+    proof = proof_arrays(checkpoint)
+    write_proof(making / PROOF, {name: array for name, array in proof.items() if name != IMAGE_FLOAT})
+    model = checkpoint.build()
+    manifest = Manifest(
+        model=checkpoint.config,
+        graphs=(),
+        proof=_file(making / PROOF),
+        parity=(),
+        labels=tuple(entry.name for entry in CLASSES),
+        source=_source(checkpoint),
+        tools=_tools(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    choices = [choose(name, "cpu") for name in installed_backends("cpu")]
+    entries: list[GraphEntry] = []
+    parity: list[Measurement] = []
+    for graph in graphs(checkpoint.config):
+        progress(f"{graph.name}: deployable form")
+        deployable, measured = prove_deployable(graph, model, proof)
+        parity += measured
+        progress(f"{graph.name}: writing ONNX")
+        written = write_onnx(graph, model, making / f"{graph.name}.onnx")
+        file = _file(written.path)
+        entry = GraphEntry(
+            graph.name, file, graph.inputs, graph.outputs, "fp32", written.opset, written.parameters
+        )
+        entries.append(entry)
+        for choice in choices:
+            progress(f"{graph.name}: checking on {choice.backend}")
+            with without_cache():
+                parity += prove_engine(graph, Bundle(making, manifest), entry, choice, deployable, proof)
+    return replace(manifest, graphs=tuple(entries), parity=tuple(parity))
+
+
+def _file(path: Path) -> BundleFile:
+    return BundleFile(path.name, path.stat().st_size, sha256(path))
+
+
+def _source(checkpoint: Checkpoint) -> dict[str, Any]:
+    path = checkpoint.path
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+
+
+def _tools() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("sfx", "torch", "onnx", "onnxscript", "openvino", "onnxruntime", "onnxruntime-gpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
