@@ -1,0 +1,1 @@
+"""No torch: pictures in, pictures out."""

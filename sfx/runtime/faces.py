@@ -1,0 +1,144 @@
+"""Drawing many faces from files: what `sfx run` does once its arguments are settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sfx.errors import InputError
+from sfx.runtime import codes as codes_of
+from sfx.runtime.codes import Codes
+from sfx.runtime.label_maps import colour_label_map, read_label_map
+from sfx.runtime.pairing import Job
+from sfx.runtime.pictures import fit_appearance, read_picture, shrink, write_array, write_picture
+from sfx.runtime.pipeline import Pipeline, Pixels
+
+COUPLE, CODES, REFERENCE = "_couple.png", "_codes.npy", "_reference.png"
+
+
+@dataclass(frozen=True)
+class RandomAppearance:
+    """Appearance from z ~ N(0, I) instead of a photo: one z a sketch, or with `fixed` one z for all."""
+
+    seed: int
+    fixed: bool = False
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Style mixing of the chosen layers with a random w at strength `alpha`."""
+
+    layers: tuple[int, ...]
+    seed: int
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to make of each sketch beside its face."""
+
+    input_kind: str = "auto"
+    size: int | None = None
+    """Side to average-pool the face to; None for the model's own."""
+    random: RandomAppearance | None = None
+    mixing: Mixing | None = None
+    couple: bool = False
+    """Write sketch | face | reference side by side."""
+    save_codes: bool = False
+    save_reference: bool = False
+    batch: int = 1
+    """Faces that go through the engines together."""
+
+    def companions(self) -> tuple[str, ...]:
+        """Endings of the files that are written beside each face."""
+        wanted = ((self.couple, COUPLE), (self.save_codes, CODES), (self.save_reference, REFERENCE))
+        return tuple(ending for asked, ending in wanted if asked)
+
+
+def check_size(size: int | None, output_size: int) -> None:
+    """Raise InputError unless `size` is None or divides the model's output size."""
+    if size is not None and (size < 16 or size > output_size or output_size % size):
+        sizes = ", ".join(str(output_size >> shift) for shift in range(output_size.bit_length() - 4))
+        raise InputError(f"size: expected one of {sizes}, found {size}")
+
+
+def draw_faces(pipeline: Pipeline, jobs: Sequence[Job], options: Options) -> Iterator[Job]:
+    """Draw and write the face of every job, in order; yields each job once its files are on disk.
+
+    A reference that serves many sketches in a row is encoded once. Raises InputError for a picture that
+    cannot be used; faces before it stay written.
+    """
+    check_size(options.size, pipeline.config.output_size)
+    appearance = _AppearanceSource(pipeline, options.random)
+    done = 0
+    while done < len(jobs):
+        batch = jobs[done : done + options.batch]
+        sketches = np.stack(
+            [read_label_map(job.sketch, pipeline.config.encoder_size, options.input_kind) for job in batch]
+        )
+        codes = appearance.onto(pipeline.encode_sketch(sketches), batch, done)
+        if options.mixing is not None:
+            # One injected w for all, as the original does.
+            w = pipeline.random_w(options.mixing.seed)
+            codes = codes_of.mix(codes, w, options.mixing.layers, options.mixing.alpha)
+        faces = pipeline.synthesize(codes)
+        for job, labels, face, face_codes in zip(batch, sketches, faces, codes, strict=True):
+            _write(pipeline, job, labels, face, face_codes, options)
+            yield job
+        done += len(batch)
+
+
+class _AppearanceSource:
+    """Gives sketch codes their appearance, keeping the codes of the last reference."""
+
+    def __init__(self, pipeline: Pipeline, random: RandomAppearance | None) -> None:
+        self._pipeline = pipeline
+        self._random = random
+        self._kept: tuple[Path, Codes] | None = None
+
+    def onto(self, sketch_codes: Codes, batch: Sequence[Job], first: int) -> Codes:
+        """Codes of the batch's faces; `first` is the number of the batch's first job among all."""
+        if self._random is not None:
+            width = self._pipeline.config.style_width
+            rows = slice(0, 1) if self._random.fixed else slice(first, first + len(batch))
+            w = self._pipeline.map(codes_of.random_z(self._random.seed, first + len(batch), width)[rows])
+            return self._pipeline.combine_random(sketch_codes, w)
+        return self._pipeline.combine(sketch_codes, np.concatenate([self._codes(job) for job in batch]))
+
+    def _codes(self, job: Job) -> Codes:
+        if job.appearance is None:
+            raise InputError(
+                f"{job.sketch}: expected a reference picture or a random appearance, found neither"
+            )
+        if self._kept is None or self._kept[0] != job.appearance:
+            self._kept = (job.appearance, self._pipeline.encode_appearance(read_picture(job.appearance)))
+        return self._kept[1]
+
+
+def _write(
+    pipeline: Pipeline, job: Job, labels: Pixels, face: Pixels, codes: Codes, options: Options
+) -> None:
+    shown = shrink(face, options.size or face.shape[0])
+    write_picture(job.out, shown)
+    side = shown.shape[0]
+    reference = None
+    if job.appearance is not None and (options.couple or options.save_reference):
+        reference = fit_appearance(read_picture(job.appearance), pipeline.config.appearance_size)
+    if options.couple:
+        panels = [_panel(colour_label_map(labels), side), shown]
+        if reference is not None:
+            panels.append(fit_appearance(reference, side))
+        write_picture(job.beside(COUPLE), np.concatenate(panels, axis=1))
+    if options.save_codes:
+        write_array(job.beside(CODES), codes)
+    if options.save_reference and reference is not None:
+        write_picture(job.beside(REFERENCE), reference)
+
+
+def _panel(picture: Pixels, side: int) -> Pixels:
+    """A square picture at another side with hard edges kept: class colours must not blend."""
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST))

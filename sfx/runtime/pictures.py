@@ -1,0 +1,139 @@
+"""Pictures on disk: opened under limits, brought to upright 8-bit RGB, and written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from sfx.errors import InputError
+
+MAX_FILE_BYTES = 64 << 20
+MAX_PIXELS = 64_000_000
+"""A 64-megapixel photo decodes to 192 MB; beyond that a small file could fill the memory."""
+READ_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF")
+READ_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+WRITE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open and decode a picture file, turned upright by its EXIF orientation; any Pillow mode.
+
+    Raises InputError for a file that is missing, no picture, damaged, or beyond the size limits.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: expected a picture file, found {'a folder' if path.is_dir() else 'nothing'}"
+        )
+    if path.stat().st_size > MAX_FILE_BYTES:
+        megabytes = path.stat().st_size / 2**20
+        raise InputError(f"{path}: expected at most {MAX_FILE_BYTES >> 20} MB, found {megabytes:.0f} MB")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures; the limit below refuses them before they are decoded.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=READ_FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(
+                        f"{path}: expected at most {MAX_PIXELS // 10**6} megapixels, "
+                        f"found {image.width} x {image.height}"
+                    )
+                image.load()
+                return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{path}: expected a picture ({', '.join(READ_FORMATS)}), found something else"
+        ) from error
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: expected a whole picture, found damage: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode as 8-bit RGB: 16-bit values scaled, transparency laid on white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow's own conversion clips 16-bit values at 255 instead of scaling them.
+        values = np.asarray(image).astype(np.float64)
+        full = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+        image = Image.fromarray(np.clip(values * (255.0 / full), 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, rgba)
+    return image.convert("RGB")
+
+
+def read_picture(path: Path | str) -> NDArray[np.uint8]:
+    """A photo as (H, W, 3) uint8 RGB, upright. Raises InputError."""
+    return np.asarray(to_rgb(open_image(Path(path))))
+
+
+def fit_appearance(photo: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """(H, W, 3) resized to (size, size, 3) with PIL's BILINEAR, as the original does; aspect is not kept."""
+    image = Image.fromarray(photo).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
+def shrink(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Average-pool (H, H, 3) to (size, size, 3), where `size` divides H.
+
+    The bytes come truncated from the graph, on average half a level low; adding it back before truncating
+    again keeps within one level of pooling the float image, as the original does.
+    """
+    side = image.shape[0]
+    if size == side:
+        return image
+    block = side // size
+    pooled = image.reshape(size, block, size, block, 3).astype(np.float32).mean((1, 3))
+    return np.minimum(pooled + 0.5, 255).astype(np.uint8)
+
+
+def write_picture(path: Path | str, image: NDArray[np.uint8]) -> None:
+    """Write (H, W, 3) uint8 RGB in the format of the file's suffix; the file is whole or absent."""
+    path = Path(path)
+    if path.suffix.lower() not in WRITE_SUFFIXES:
+        known = ", ".join(sorted(WRITE_SUFFIXES))
+        raise InputError(f"{path}: expected a file name ending in {known}, found '{path.suffix}'")
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() != ".png" else {"compress_level": 4}
+    with _replacing(path) as part:
+        Image.fromarray(image).save(part, **options)
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as .npy; the file is whole or absent."""
+    with _replacing(path) as part, part.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that takes its place if the block ends well."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".sfx-", suffix=path.suffix)
+    except OSError as error:
+        raise InputError(f"{path}: expected a place to write to, found: {error}") from error
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        # mkstemp makes files for their owner only; a picture gets the rights of any new file.
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: expected to write it, found: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,118 @@
+"""The pipeline: label map and photo in, face out, through a bundle's engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfx.config import ModelConfig
+from sfx.engines.backends import AUTO, Choice, choose
+from sfx.engines.bundle import Bundle
+from sfx.engines.engine import Engine
+from sfx.engines.locate import find_bundle
+from sfx.errors import InputError
+from sfx.runtime import codes as codes_of
+from sfx.runtime.codes import Codes
+from sfx.runtime.pictures import fit_appearance
+
+Pixels = NDArray[np.uint8]
+
+
+class Pipeline:
+    """A loaded model. Engines are made when first used, and freed by `close()` or the end of a `with` block.
+
+    Nothing is remembered between calls: appearance codes are a value that the caller keeps, so a new sketch
+    of the same person costs only the sketch encoder and the synthesis.
+    """
+
+    def __init__(self, bundle: Bundle, choice: Choice) -> None:
+        self.bundle = bundle
+        self.choice = choice
+        self._engines: dict[str, Engine] = {}
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's numbers: sizes, layers, widths."""
+        return self.bundle.manifest.model
+
+    def engine(self, graph: str) -> Engine:
+        """The engine of one graph, made if this is its first use."""
+        if graph not in self._engines:
+            self._engines[graph] = self.choice.load(self.bundle, graph)
+        return self._engines[graph]
+
+    def encode_sketch(self, label_maps: Pixels) -> Codes:
+        """Class ids (size, size) or (B, size, size) uint8 -> sketch codes (B, n_styles, width)."""
+        batch = label_maps[None] if label_maps.ndim == 2 else label_maps
+        side, classes = self.config.encoder_size, self.config.label_count
+        if batch.dtype != np.uint8 or batch.shape[1:] != (side, side) or batch.max(initial=0) > classes:
+            raise InputError(
+                f"label map: expected uint8 class ids 0..{classes} of shape (B, {side}, {side}), "
+                f"found {batch.dtype} {batch.shape} with values up to {batch.max(initial=0)}"
+            )
+        return self.engine("sketch_encoder")({"label_map": np.ascontiguousarray(batch)})["sketch_codes"]
+
+    def encode_appearance(self, photos: Pixels) -> Codes:
+        """RGB photos (H, W, 3) or (B, H, W, 3) uint8 of any size -> (B, n_styles - geometry_layers, width)."""
+        batch = photos[None] if photos.ndim == 3 else photos
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] != 3:
+            raise InputError(
+                f"photo: expected uint8 RGB of shape (B, H, W, 3), found {batch.dtype} {batch.shape}"
+            )
+        fitted = np.stack([fit_appearance(photo, self.config.appearance_size) for photo in batch])
+        return self.engine("appearance_encoder")({"appearance": fitted})["appearance_codes"]
+
+    def map(self, z: Codes) -> Codes:
+        """z (B, width) -> w (B, width), the decoder's mapping network."""
+        return self.engine("mapping")({"z": np.ascontiguousarray(z, np.float32)})["w"]
+
+    def random_w(self, seed: int, count: int = 1) -> Codes:
+        """`count` random appearances (count, width), the same for the same seed."""
+        return self.map(codes_of.random_z(seed, count, self.config.style_width))
+
+    def combine(self, sketch_codes: Codes, appearance_codes: Codes) -> Codes:
+        """Codes of a face that has the sketch's geometry and the photo's appearance."""
+        return codes_of.add_appearance(sketch_codes, appearance_codes, self.config.geometry_layers)
+
+    def combine_random(self, sketch_codes: Codes, w: Codes) -> Codes:
+        """Codes of a face that has the sketch's geometry and the random appearance `w`."""
+        return codes_of.replace_appearance(sketch_codes, w, self.config.geometry_layers)
+
+    def synthesize(self, codes: Codes) -> Pixels:
+        """codes (B, n_styles, width) -> faces (B, output_size, output_size, 3) uint8 RGB."""
+        return self.engine("synthesis")({"codes": np.ascontiguousarray(codes, np.float32)})["image"]
+
+    def draw(self, label_map: Pixels, appearance_codes: Codes) -> Pixels:
+        """One face (output_size, output_size, 3) uint8 RGB from a label map and kept appearance codes."""
+        codes = self.combine(self.encode_sketch(label_map), appearance_codes)
+        return np.asarray(self.synthesize(codes)[0])
+
+    def close(self) -> None:
+        """Free every engine; the pipeline makes them anew if it is used again."""
+        while self._engines:
+            self._engines.popitem()[1].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def load(
+    bundle: Path | str | None = None, *, backend: str = AUTO, device: str = AUTO, precision: str = "fp32"
+) -> Pipeline:
+    """Open a bundle and settle where it runs.
+
+    bundle: its directory; where None, $SFX_BUNDLE, then ./engines. backend: "auto", "openvino" or
+    "onnxruntime". device: "auto", "cpu" or "cuda:N". precision: "fp32", or "bf16" on CPUs that have it.
+    Raises BundleError, EngineError or InputError.
+    """
+    found = find_bundle(Path(bundle) if bundle is not None else None)
+    return Pipeline(Bundle.open(found.path), choose(backend, device, precision))
