@@ -16,7 +16,8 @@ from sfx.labels import CLASSES
 def portrait_and_sketch(seed: int, size: int) -> NDArray[np.uint8]:
     """(size, 2 * size, 3): the portrait of a seed, and its sketch in the classes' colours."""
     rng = np.random.default_rng(seed)
-    geometry, appearance, style = sample_geometry(rng), sample_appearance(rng), sample_style(rng)
+    geometry, appearance = sample_geometry(rng), sample_appearance(rng)
+    style = sample_style(rng, geometry)
     palette = np.array([item.colour for item in CLASSES], dtype=np.uint8)
     sketch = palette[label_map(geometry, style, size)]
     return np.concatenate([picture(geometry, appearance, size), sketch], axis=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sfx.calibration.portraits.colours import Colour, adjusted, from_oklch, mix
+from sfx.calibration.portraits.colours import Colour, adjusted, from_oklch, lightness_of, mix, to_oklch
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Appearance:
 
 
 _SKIN_LADDER: tuple[tuple[float, float, float], ...] = (
-    (0.925, 0.036, 52.0),
+    (0.910, 0.042, 53.0),
     (0.875, 0.053, 54.0),
     (0.815, 0.070, 57.0),
     (0.745, 0.083, 58.0),
@@ -67,7 +67,7 @@ _HAIR_COLOURS: tuple[tuple[float, Colour], ...] = (
 _EYE_COLOURS: tuple[tuple[float, Colour], ...] = (
     (0.34, (0.27, 0.16, 0.10)),
     (0.22, (0.44, 0.28, 0.14)),
-    (0.12, (0.52, 0.42, 0.18)),
+    (0.10, (0.44, 0.34, 0.17)),
     (0.16, (0.26, 0.47, 0.66)),
     (0.09, (0.32, 0.50, 0.30)),
     (0.07, (0.46, 0.52, 0.56)),
@@ -90,11 +90,23 @@ def _skin(rng: np.random.Generator) -> Colour:
     return from_oklch(lightness, chroma * rng.uniform(0.88, 1.12), hue + undertone)
 
 
-def _hair(rng: np.random.Generator) -> Colour:
-    if rng.random() < 0.07:  # dyed
-        return from_oklch(rng.uniform(0.38, 0.72), rng.uniform(0.08, 0.16), rng.uniform(0.0, 360.0))
+def _hair(rng: np.random.Generator, skin: Colour) -> Colour:
+    """Natural colours for everyone; on dark skin mostly dark or grey hair, light hair now and then."""
+    if rng.random() < 0.06:  # dyed
+        return from_oklch(rng.uniform(0.38, 0.72), rng.uniform(0.08, 0.15), rng.uniform(0.0, 360.0))
     first, second = _pick(rng, _HAIR_COLOURS), _pick(rng, _HAIR_COLOURS)
-    return adjusted(mix(first, second, rng.uniform(0.0, 0.18)), lightness=rng.uniform(0.92, 1.1))
+    colour = adjusted(mix(first, second, rng.uniform(0.0, 0.18)), lightness=rng.uniform(0.92, 1.1))
+    lightness, chroma, hue = to_oklch(colour)
+    if lightness_of(skin) < 0.64 and chroma > 0.02 and rng.random() < 0.8:
+        return from_oklch(min(lightness, rng.uniform(0.22, 0.42)), min(chroma, 0.05), hue)
+    return colour
+
+
+def _eye(rng: np.random.Generator, skin: Colour) -> Colour:
+    colour = _pick(rng, _EYE_COLOURS)
+    if lightness_of(skin) < 0.64 and rng.random() < 0.7:
+        colour = _EYE_COLOURS[int(rng.integers(0, 2))][1]
+    return adjusted(colour, lightness=rng.uniform(0.9, 1.12))
 
 
 def _lip(rng: np.random.Generator, skin: Colour) -> Colour:
@@ -117,13 +129,13 @@ def sample_appearance(rng: np.random.Generator) -> Appearance:
     clothes = _cloth(rng)
     background_hue = rng.uniform(0.0, 360.0)
     background_lightness = rng.uniform(0.42, 0.95)
-    background_chroma = rng.uniform(0.01, 0.10)
+    background_chroma = rng.uniform(0.01, 0.09)
     frame_dark = rng.random() < 0.75
-    aged = rng.random() < 0.22
+    aged = rng.random() < 0.16
     return Appearance(
         skin=skin,
-        hair=_hair(rng),
-        eye=adjusted(_pick(rng, _EYE_COLOURS), lightness=rng.uniform(0.9, 1.12)),
+        hair=_hair(rng, skin),
+        eye=_eye(rng, skin),
         lip=_lip(rng, skin),
         clothes=clothes,
         trim=_cloth(rng) if rng.random() < 0.45 else adjusted(clothes, lightness=rng.uniform(0.82, 1.1)),

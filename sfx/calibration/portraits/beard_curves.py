@@ -33,14 +33,14 @@ def _moustache(geometry: Geometry) -> Points:
     top = max(nose.base + 6.0, lip - thickness)
     corner = mouth.y - 5.2 * mouth.smile + 1.0
     right = [
-        (0.0, top + 1.6),
-        (reach * 0.22, top),
-        (reach * 0.62, (top + corner) * 0.5 - 2.2),
-        (reach * 0.96, corner - 1.5),
-        (reach * 1.02, corner + 3.0),
-        (reach * 0.80, corner - 0.4),
-        (reach * 0.42, lip + 1.8),
-        (0.0, lip + 2.4),
+        (0.0, top + 1.2),
+        (reach * 0.22, top - 0.4),
+        (reach * 0.60, min((top + corner) * 0.5 - 2.2, corner - 6.0)),
+        (reach * 0.92, corner - 4.0),
+        (reach * 1.0, corner + 1.2),
+        (reach * 0.82, corner - 0.6),
+        (reach * 0.42, lip + 2.0),
+        (0.0, lip + 2.6),
     ]
     left = [(-x, y) for x, y in right[1:-1]][::-1]
     return near([*right, *left], closed=True, samples=6)
@@ -50,7 +50,7 @@ def _full(geometry: Geometry) -> tuple[Points, Points]:
     """The closed shape and its upper edge, in the head's frame."""
     head, mouth, nose, beard = geometry.head, geometry.mouth, geometry.nose, geometry.beard
     width, chin = head.half_width, head.chin
-    jaw = width * (0.745 + 0.13 * head.jaw)
+    jaw = width * (0.72 + 0.14 * head.jaw)
     cheek_y = 176.0 - 14.0 * beard.cheek
     reach = mouth.half_width + 7.0
     edge_half = near(
@@ -87,15 +87,17 @@ def _goatee(geometry: Geometry) -> Points:
     head, mouth, beard = geometry.head, geometry.mouth, geometry.beard
     reach = mouth.half_width * 0.92 + 3.0
     lip = mouth.y + mouth.open * 0.7 + mouth.lower_lip
+    low = head.chin + 2.0 + beard.length
     right = [
         (0.0, lip + 3.0),
-        (reach * 0.45, lip + 4.0),
-        (reach * 0.92, mouth.y + 1.0),
-        (reach * 1.10, mouth.y - 2.0),
-        (reach * 1.12, mouth.y + 12.0),
-        (head.chin_half_width * 1.02, head.chin - 8.0),
-        (head.chin_half_width * 0.62, head.chin + 1.0 + beard.length * 0.9),
-        (0.0, head.chin + 2.0 + beard.length),
+        (reach * 0.42, lip + 4.0),
+        (reach * 0.90, mouth.y + 2.0),
+        (reach * 1.06, mouth.y - 3.0),
+        (reach * 1.12, mouth.y + 6.0),
+        (reach * 0.94, head.chin - 17.0),
+        (reach * 0.66, low - 6.0),
+        (reach * 0.30, low),
+        (0.0, low + 0.5),
     ]
     left = [(-x, y) for x, y in right[1:-1]][::-1]
     return near([*right, *left], closed=True, samples=7)

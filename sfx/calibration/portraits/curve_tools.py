@@ -5,7 +5,6 @@ Points are float64 arrays of shape (n, 2), x to the right and y down, in canvas 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -73,8 +72,10 @@ def symmetric(right_half: ArrayLike) -> Points:
 
 def arc_length(points: Points) -> NDArray[np.float64]:
     """Length along the polyline at every point, starting with 0."""
-    steps = np.hypot(np.diff(points[:, 0]), np.diff(points[:, 1]))
-    return np.concatenate([[0.0], np.cumsum(steps)])
+    step = points[1:] - points[:-1]
+    length = np.zeros(len(points))
+    np.cumsum(np.sqrt(np.einsum("ij,ij->i", step, step)), out=length[1:])
+    return length
 
 
 def resampled(points: Points, count: int) -> Points:
@@ -86,15 +87,13 @@ def resampled(points: Points, count: int) -> Points:
 
 def resampled_every(points: Points, step: float) -> Points:
     """Points about `step` apart along the polyline, at least two."""
-    return resampled(points, max(2, int(round(float(arc_length(points)[-1]) / step)) + 1))
+    return resampled(points, max(2, round(float(arc_length(points)[-1]) / step) + 1))
 
 
 def normals(points: Points, closed: bool = False) -> Points:
     """Unit normals, to the left of the direction of travel on a canvas whose y points down."""
-    if closed:
-        tangent = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
-    else:
-        tangent = np.gradient(points, axis=0)
+    around = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+    tangent = around if closed else np.gradient(points, axis=0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
     length = np.maximum(np.hypot(normal[:, 0], normal[:, 1]), 1e-9)
     return np.asarray(normal / length[:, None], dtype=np.float64)
@@ -139,9 +138,9 @@ def blend(first: Points, second: Points, amount: ArrayLike) -> Points:
 def smoothstep(low: float, high: float, value: ArrayLike) -> NDArray[np.float64]:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((np.asarray(value, dtype=np.float64) - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float64)
 
 
-def joined(pieces: Sequence[Points]) -> Points:
-    """The pieces one after another as one polyline."""
-    return np.concatenate(list(pieces))
+def moved(points: Points, x: float, y: float) -> Points:
+    """The points shifted by (x, y)."""
+    return np.asarray(points + np.array([x, y]))

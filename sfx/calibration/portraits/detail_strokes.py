@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sfx.calibration.portraits.curve_tools import Points, arc_length, blend, resampled_every
+from sfx.calibration.portraits.curve_tools import Points, arc_length, blend, moved, resampled_every
 from sfx.calibration.portraits.curves import Curves
 from sfx.calibration.portraits.outline_strokes import lookup, on_canvas
 from sfx.calibration.portraits.regions import Region
@@ -42,13 +42,13 @@ def _hair_edges(curves: Curves, rng: np.random.Generator) -> Iterator[Points]:
     half = len(lines) // 2
     for index in range(len(lines) - 1):
         if index + 1 != half:
-            count = int(round(3 * amount))
+            count = round(3 * amount)
             for part in (np.arange(count) + 0.5) / max(count, 1):
                 if len(lines[index]) == len(lines[index + 1]):
                     yield from _broken(blend(lines[index], lines[index + 1], float(part)), rng)
     for shape in (*hair.back, *hair.locks):
         centre_x = float(shape[:, 0].mean())
-        for shrink in (0.93, 0.86, 0.79)[: 1 + int(2 * amount)]:
+        for shrink in (0.95, 0.90, 0.85, 0.79, 0.72, 0.64)[: 2 + int(4 * amount)]:
             inner = shape.copy()
             inner[:, 0] = centre_x + (inner[:, 0] - centre_x) * shrink
             inner[:, 1] += 3.0
@@ -65,7 +65,7 @@ def dense_strokes(
         if inside.all():
             yield edge, _HAIR, False
     mouth = curves.features.mouth
-    shadow = mouth.lower[12:-12] + (0.0, 2.2)
+    shadow = moved(mouth.lower[12:-12], 0.0, 2.2)
     if float(arc_length(shadow)[-1]) > 8.0 and rng.random() < 0.6:
         yield shadow, _MOUTH, False
     for earring in (curves.wear.left_earring, curves.wear.right_earring):
@@ -76,7 +76,7 @@ def dense_strokes(
                     yield centre + (outline - centre) * 0.5, _EARRING, True
     if rng.random() < 0.5:  # the shadow of the chin on the neck
         face = curves.head.face
-        chin = face[int(len(face) * 0.44) : int(len(face) * 0.58)] + (0.0, 5.0)
+        chin = moved(face[int(len(face) * 0.44) : int(len(face) * 0.58)], 0.0, 5.0)
         inside = on_canvas(chin) & (lookup(segmentation, chin) == Region.NECK)
         if inside.sum() > 6:
             yield chin[inside], _FACE_NECK, False

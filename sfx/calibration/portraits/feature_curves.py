@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sfx.calibration.portraits.curve_tools import Points, blend, near, ribbon, symmetric, through
+from sfx.calibration.portraits.curve_tools import Points, blend, moved, near, ribbon, symmetric, through
 from sfx.calibration.portraits.geometry import Geometry
 from sfx.calibration.portraits.placement import Placement
 
@@ -104,16 +104,18 @@ def _eye(geometry: Geometry, place: Placement, side: float) -> Eye:
         return place.on_face(np.stack([x, y], axis=1), -0.04)
 
     along = np.linspace(0.0, 1.0, len(upper))
-    crease = upper[5:] * (1.03, 1.16) + (0.02, -0.34 - 0.12 * eyes.crease)
+    crease = moved(upper[5:] * (1.03, 1.16), 0.02, -0.34 - 0.12 * eyes.crease)
     lid = placed(upper)
     thickness = (0.75 + 1.0 * eyes.lashes) * (0.45 + 1.0 * along) * geometry.pose.scale
     wing_x = lid[-1, 0] - lid[-2, 0]
     wing = lid[-1] + np.array([np.sign(wing_x) * (1.2 + 2.6 * eyes.lashes), -0.6 - 2.2 * eyes.lashes])
-    centre = lid - np.stack([np.zeros_like(thickness), thickness * 0.5], axis=1)
-    lash = np.concatenate(
-        [lid[:, :] + (0.0, 0.5), wing[None], (centre - (0.0, 1.0) * thickness[:, None] * 0.75)[::-1]]
-    )
-    iris = place.on_face([(side * eyes.spacing + eyes.gaze_x, eyes.y - 1.4 + eyes.gaze_y)], -0.04)[0]
+    top = lid.copy()
+    top[:, 1] -= 1.25 * thickness
+    lash = np.concatenate([moved(lid, 0.0, 0.5), wing[None], top[::-1]])
+    iris = place.on_face(
+        [(side * eyes.spacing + eyes.gaze_x, eyes.y - 0.93 * eyes.upper + 0.80 * eyes.iris + eyes.gaze_y)],
+        -0.04,
+    )[0]
     radius = eyes.iris * geometry.pose.scale
     narrow = 1.0 - 0.10 * max(0.0, side * geometry.pose.yaw)
     lower_lid = placed(lower)
@@ -135,16 +137,16 @@ def _brow(geometry: Geometry, place: Placement, side: float) -> Brow:
     y = brows.y - 0.5 * side * brows.raised
     centre = through(
         [
-            (-length * 0.86, brows.tilt + 1.2),
-            (-length * 0.30, -brows.arch * 0.62 + brows.tilt * 0.5),
+            (-length * 0.86, brows.tilt + 0.4),
+            (-length * 0.30, -brows.arch * 0.58 + brows.tilt * 0.5),
             (-length + 2 * length * brows.peak, -brows.arch),
-            (length * 0.72, -brows.arch * 0.62 - brows.tilt * 0.25),
-            (length * 1.04, brows.arch * 0.15 - brows.tilt * 0.5 + 1.0),
+            (length * 0.72, -brows.arch * 0.55 - brows.tilt * 0.25),
+            (length * 1.05, brows.arch * 0.22 - brows.tilt * 0.5 + 1.6),
         ],
         samples=6,
     )
     along = np.linspace(0.0, 1.0, len(centre))
-    profile = np.interp(along, [0.0, 0.06, 0.3, 0.62, 0.86, 1.0], [0.55, 0.86, 1.0, 0.84, 0.46, 0.1])
+    profile = np.interp(along, [0.0, 0.06, 0.3, 0.62, 0.86, 1.0], [0.42, 0.74, 1.0, 0.86, 0.5, 0.1])
     shape = ribbon(centre, profile * brows.thickness * 0.5)
     offset = np.array([geometry.eyes.spacing + 1.2, y])
 
@@ -226,7 +228,7 @@ def _mouth(geometry: Geometry, place: Placement) -> MouthCurves:
     smile, gap = mouth.smile, mouth.open
     width = mouth.half_width + 3.2 * max(0.0, smile)
     middle = mouth.y + 0.8 * max(0.0, smile) - gap * 0.32
-    corner = middle - 5.2 * smile + gap * 0.22
+    corner = middle - 1.9 - 5.2 * smile + gap * 0.20
     bow = mouth.bow * mouth.upper_lip * 0.42
     thin = 1.0 - 0.22 * max(0.0, smile)
     upper_lip, lower_lip = mouth.upper_lip * thin, mouth.lower_lip * thin

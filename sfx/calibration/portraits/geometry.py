@@ -214,6 +214,8 @@ class Hair:
     wave_length: float = 34.0
     curl: float = 0.0
     """Height of the scallops of curly hair."""
+    tufts: float = 0.0
+    """Height of the tips along the outline of tousled short hair."""
     flare: float = 0.0
     """How far the ends turn outward (positive) or inward."""
     covers_ears: bool = False

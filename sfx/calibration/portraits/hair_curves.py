@@ -15,18 +15,18 @@ from sfx.calibration.portraits.curve_tools import (
     blend,
     ellipse,
     mirrored_x,
+    moved,
     near,
     normals,
     resampled,
     smoothstep,
 )
 from sfx.calibration.portraits.geometry import Fringe, Geometry, Hair, HairStyle, HatStyle
-from sfx.calibration.portraits.hairline import hairline
+from sfx.calibration.portraits.hairline import TUCKED, hairline
 from sfx.calibration.portraits.placement import Placement
-from sfx.calibration.portraits.strands import curl_strands, fan_flow, parted_flow, sample_strands
+from sfx.calibration.portraits.strands import curl_rows, curl_strands, fan_flow, parted_flow, sample_strands
 
 _EDGE_POINTS = 120
-_PULLED_BACK = frozenset({HairStyle.BUN, HairStyle.PONYTAIL})
 _HANGING = frozenset({HairStyle.BOB, HairStyle.LONG})
 
 
@@ -91,6 +91,8 @@ def _outer_edge(geometry: Geometry, hair: Hair) -> Points:
             (width + side * 1.02, end - 24.0),
             (width + side * 1.12, min(end - 46.0, 134.0)),
         ]
+    elif hair.style in TUCKED:
+        lower = [(width + 0.5, 122.0), (width + 1.0 + 0.55 * side, 112.0)]
     else:
         end = hair.sideburn
         lower = [
@@ -116,13 +118,21 @@ def _outer_edge(geometry: Geometry, hair: Hair) -> Points:
 
 
 def _wavy(edge: Points, hair: Hair, closed: bool = False) -> Points:
-    """The edge with waves (from the temples down) or with the scallops of curls."""
+    """The edge with waves (from the temples down), the scallops of curls, or the tufts of short hair."""
+    if hair.tufts > 0:
+        along = arc_length(edge)
+        phase = along / 17.0 + 0.35 * np.sin(along / 23.0)
+        part = phase - np.floor(phase)
+        # Rises slowly and falls fast: a row of tips that all point away from the parting.
+        tip = np.where(part < 0.78, part / 0.78, (1.0 - part) / 0.22) ** 1.4 - 0.35
+        above = smoothstep(112.0, 78.0, edge[:, 1])
+        return np.asarray(edge + normals(edge, closed) * (hair.tufts * tip * above)[:, None])
     if hair.curl > 0:
         along = arc_length(edge)
         count = max(4.0, round(float(along[-1]) / (4.4 * hair.curl + 5.0)))
         phase = along / along[-1] * count * np.pi
         bump = np.abs(np.sin(phase)) ** 0.8 - 0.45
-        return edge + normals(edge, closed) * (hair.curl * bump)[:, None]
+        return np.asarray(edge + normals(edge, closed) * (hair.curl * bump)[:, None])
     if hair.wave > 0:
         strength = hair.wave * smoothstep(84.0, 150.0, edge[:, 1])
         swing = strength * np.sin(edge[:, 1] * (2 * np.pi / hair.wave_length) + 1.0)
@@ -132,8 +142,8 @@ def _wavy(edge: Points, hair: Hair, closed: bool = False) -> Points:
 
 def _closed_between(inner: Points, outer: Points, rounded: float) -> Points:
     """The shape between both edges; its lower ends bulge down by `rounded`."""
-    right = blend(inner[-1:], outer[-1:], 0.5) + (0.0, rounded)
-    left = blend(inner[:1], outer[:1], 0.5) + (0.0, rounded)
+    right = moved(blend(inner[-1:], outer[-1:], 0.5), 0.0, rounded)
+    left = moved(blend(inner[:1], outer[:1], 0.5), 0.0, rounded)
     right_end = near(np.concatenate([inner[-1:], right, outer[-1:]]), samples=4)[1:-1]
     left_end = near(np.concatenate([outer[:1], left, inner[:1]]), samples=4)[1:-1]
     return np.concatenate([inner, right_end, outer[::-1], left_end])
@@ -209,18 +219,20 @@ def _receding(geometry: Geometry, hair: Hair) -> list[Points]:
     """Hair at the sides alone."""
     width, side = geometry.head.half_width, hair.side_volume
     end = hair.sideburn
-    rise = 92.0 - 22.0 * hair.temple
+    rise = 84.0 - 20.0 * hair.temple
     patch = near(
         [
-            (width - 6.0, end),
-            (width + 0.8, end - 1.0),
-            (width + 1.0 + side * 0.5, end - 16.0),
-            (width * 0.99 + side, 104.0),
-            (width * 0.95 + side * 0.8, rise + 2.0),
-            (width * 0.86, rise - 9.0),
-            (width * 0.80, rise + 6.0),
-            (width * 0.86, 110.0),
-            (width - 8.5, 120.0),
+            (width - 7.0, end - 3.0),
+            (width - 2.0, end),
+            (width + 0.6 + side * 0.25, end - 12.0),
+            (width + side * 0.7, 112.0),
+            (width * 0.985 + side * 0.8, 96.0),
+            (width * 0.94 + side * 0.5, rise + 6.0),
+            (width * 0.88, rise - 8.0),
+            (width * 0.86, rise + 3.0),
+            (width * 0.875, 100.0),
+            (width * 0.86, 108.0),
+            (width - 8.5, 119.0),
         ],
         closed=True,
         samples=9,
@@ -256,15 +268,13 @@ def build_hair(geometry: Geometry, place: Placement) -> HairCurves:
     if canonical.covers_ears and canonical.wave > 0:
         inner = _wavy(inner, replace(canonical, wave=canonical.wave * 0.5))
     back = _back_shape(geometry, canonical, outer)
-    crown = (canonical.parting * width * 0.45, geometry.head.top - canonical.top_volume * 0.55)
     parted = canonical.fringe in (Fringe.SWEPT, Fringe.CURTAIN) or canonical.style in _HANGING
     parted = parted and canonical.fringe is not Fringe.BLUNT
-    if parted:
-        flow = parted_flow(inner, outer, canonical)
-    else:
-        flow = fan_flow(inner, outer, crown, canonical.style in _PULLED_BACK)
+    crown_x = canonical.parting * width * 0.4
+    flow = parted_flow(inner, outer, canonical) if parted else fan_flow(inner, outer, crown_x)
     if canonical.curl > 0:
-        strands = curl_strands(inner, outer, canonical)
+        flow = curl_rows(inner, outer, canonical)
+        strands = curl_strands(flow, canonical)
     else:
         strands = sample_strands(flow, inner, outer, canonical)
 
@@ -290,7 +300,7 @@ def build_hair(geometry: Geometry, place: Placement) -> HairCurves:
         )
         bun = on_canvas(_wavy(shape, replace(canonical, wave=0.0), closed=True), -0.6)
     return HairCurves(
-        back=() if back is None else (hanging(back),),
+        back=() if back is None else (front_on_canvas(back) if canonical.covers_ears else hanging(back),),
         locks=tuple(hanging(lock) for lock in _side_locks(geometry, canonical)),
         front=(front_on_canvas(_closed_between(inner, outer, rounded)),),
         front_hides_clothes=canonical.in_front or not canonical.covers_ears,

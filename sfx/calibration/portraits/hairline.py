@@ -7,6 +7,9 @@ from sfx.calibration.portraits.geometry import Fringe, Geometry, Hair, HairStyle
 
 Control = list[tuple[float, float]]
 
+TUCKED = frozenset({HairStyle.BOB, HairStyle.LONG, HairStyle.BUN, HairStyle.PONYTAIL})
+"""Styles whose hair, where it does not cover the ears, runs behind them."""
+
 
 def _forehead(geometry: Geometry, hair: Hair) -> Control:
     """Control points from the left to the right temple."""
@@ -72,15 +75,16 @@ def _forehead(geometry: Geometry, hair: Hair) -> Control:
         ]
     recess = 7.0 * (1.0 - hair.temple)
     return [
-        (-width * 0.86, 101.0),
-        (-width * 0.80, 88.0 - recess),
-        (-width * 0.66, line + 8.0 - recess),
-        (-width * 0.34, line + 1.0),
-        (0.0, line + 1.0),
-        (width * 0.34, line + 1.0),
-        (width * 0.66, line + 8.0 - recess),
-        (width * 0.80, 88.0 - recess),
-        (width * 0.86, 101.0),
+        (-width * 0.85, 102.0),
+        (-width * 0.815, 91.0 - recess),
+        (-width * 0.73, line + 15.0 - recess),
+        (-width * 0.52, line + 3.0 - recess * 0.7),
+        (-width * 0.20, line - 1.0),
+        (width * 0.20, line - 1.0),
+        (width * 0.52, line + 3.0 - recess * 0.7),
+        (width * 0.73, line + 15.0 - recess),
+        (width * 0.815, 91.0 - recess),
+        (width * 0.85, 102.0),
     ]
 
 
@@ -105,6 +109,8 @@ def _side(geometry: Geometry, hair: Hair) -> Control:
             (cheek - 1.0, hair.length - 16.0),
             (cheek - 4.0, hair.length),
         ]
+    if hair.style in TUCKED:
+        return [(width * 0.90, 108.0), (width * 0.945, 114.0), (width - 1.0, 121.0)]
     end = hair.sideburn
     return [(width - 9.5, 108.0), (width - 9.0, end - 14.0), (width - 7.0, end - 2.0), (width - 3.0, end)]
 

@@ -39,7 +39,7 @@ def face_outline(geometry: Geometry) -> Points:
     head = geometry.head
     width, top, chin = head.half_width, head.top, head.chin
     temple_width = width * (0.945 + 0.05 * head.temple)
-    jaw_width = width * (0.745 + 0.13 * head.jaw)
+    jaw_width = width * (0.72 + 0.14 * head.jaw)
     chin_width = head.chin_half_width
     skull = 122.0 - top
     right = np.array(
@@ -111,17 +111,22 @@ def _neck(geometry: Geometry) -> tuple[Points, tuple[Points, Points]]:
     """The neck with shoulders, closed, and the two tendons, in the body's frame."""
     head = geometry.head
     width, shoulder = head.neck_half_width, head.shoulder
-    slope = 14.0 if geometry.wear.neckline is Neckline.BARE else 20.0
-    right = [
+    column = [
         (width * 0.96, 150.0),
         (width * 0.94, 190.0),
         (width * 0.97, shoulder - 18.0),
-        (width * 1.12, shoulder - 3.0),
-        (width * 1.6, shoulder + 7.0),
-        (width * 2.5, shoulder + slope),
-        (width * 3.4, shoulder + slope * 1.9),
-        (width * 4.1, 340.0),
+        (width * 1.10, shoulder - 3.0),
     ]
+    if geometry.wear.neckline is Neckline.BARE:
+        right = [
+            *column,
+            (width * 1.6, shoulder + 6.0),
+            (width * 2.5, shoulder + 13.0),
+            (width * 3.4, shoulder + 26.0),
+            (width * 4.1, 340.0),
+        ]
+    else:
+        right = [*column, (width * 1.5, shoulder + 9.0), (width * 1.7, shoulder + 30.0), (width * 1.7, 340.0)]
     side = through(right, samples=8)
     outline = np.concatenate([side * (-1.0, 1.0), side[::-1]])
     tendon = through(

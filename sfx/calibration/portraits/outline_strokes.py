@@ -7,6 +7,7 @@ both are looked up in a segmentation of twice the canvas's resolution, the point
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ FACE_CONTOUR, LEFT_EAR, RIGHT_EAR, HAT, NECK, HAIR, CLOTHES = 10, 11, 12, 13, 14
 FACE_HAIR, FACE_NECK, FACE_CLOTHES, EAR_LOBE = 17, 18, 19, 21
 NOTHING = 0
 
-_FACE_TABLE = {
+_FACE_TABLE: Mapping[Region, int] = {
     Region.BACKGROUND: FACE_CONTOUR,
     Region.LEFT_EAR: FACE_CONTOUR,
     Region.RIGHT_EAR: FACE_CONTOUR,
@@ -34,7 +35,7 @@ _FACE_TABLE = {
     Region.NECK: FACE_NECK,
     Region.CLOTHES: FACE_CLOTHES,
 }
-_HAIR_TABLE = {
+_HAIR_TABLE: Mapping[Region, int] = {
     Region.BACKGROUND: HAIR,
     Region.FACE: FACE_HAIR,
     Region.NECK: HAIR,
@@ -42,29 +43,34 @@ _HAIR_TABLE = {
     Region.LEFT_EAR: HAIR,
     Region.RIGHT_EAR: HAIR,
 }
-_NECK_TABLE = {Region.BACKGROUND: NECK, Region.HAIR: NECK, Region.LEFT_EAR: NECK, Region.RIGHT_EAR: NECK}
-_CLOTHES_TABLE = {
+_NECK_TABLE: Mapping[Region, int] = {
+    Region.BACKGROUND: NECK,
+    Region.HAIR: NECK,
+    Region.LEFT_EAR: NECK,
+    Region.RIGHT_EAR: NECK,
+}
+_CLOTHES_TABLE: Mapping[Region, int] = {
     Region.BACKGROUND: CLOTHES,
     Region.HAIR: CLOTHES,
     Region.NECK: CLOTHES,
 }
-_HAT_TABLE = {region: HAT for region in Region if region is not Region.HAT}
+_HAT_TABLE: Mapping[Region, int] = {region: HAT for region in Region if region is not Region.HAT}
 
 
-def _ear_table(label: int) -> dict[Region, int]:
+def _ear_table(label: int) -> Mapping[Region, int]:
     return {Region.BACKGROUND: label, Region.HAIR: label, Region.NECK: label, Region.CLOTHES: label}
 
 
 def lookup(segmentation: NDArray[np.uint8], points: Points) -> NDArray[np.uint8]:
     """The regions at points of the canvas; outside the canvas those at its edge."""
     size = segmentation.shape[0]
-    index = np.clip((points * (size / CANVAS)).astype(np.int64), 0, size - 1)
-    return segmentation[index[:, 1], index[:, 0]]
+    index = np.minimum(np.maximum((points * (size / CANVAS)).astype(np.int64), 0), size - 1)
+    return np.asarray(segmentation[index[:, 1], index[:, 0]])
 
 
 def on_canvas(points: Points) -> NDArray[np.bool_]:
     """Which points lie on the canvas."""
-    return np.all((points >= 0.0) & (points <= CANVAS - 0.5), axis=1)
+    return np.asarray(np.all((points >= 0.0) & (points <= CANVAS - 0.5), axis=1))
 
 
 def _labels_along(
@@ -85,7 +91,7 @@ def _runs(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
     """(start, stop) of equal labels along an open sequence."""
     changes = np.flatnonzero(np.diff(labels)) + 1
     edges = [0, *changes.tolist(), len(labels)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def split_by_label(curve: Points, labels: NDArray[np.int64]) -> Iterator[tuple[Points, int, bool]]:
@@ -134,4 +140,14 @@ def outline_strokes(
     for shape, region, table in outlines:
         closed = np.concatenate([shape, shape[:1]])
         curve = resampled_every(closed, _STEP)[:-1]
-        yield from split_by_label(curve, _labels_along(curve, region, table, segmentation))
+        labels = _labels_along(curve, region, table, segmentation)
+        if hair.outer is not None and any(shape is back for back in hair.back):
+            # Hair over the ears shares its outer edge with what hangs behind: one line, not two.
+            labels[_close_to(curve, hair.outer)] = NOTHING
+        yield from split_by_label(curve, labels)
+
+
+def _close_to(curve: Points, other: Points) -> NDArray[np.bool_]:
+    dense = resampled_every(other, _STEP)
+    gap = np.hypot(curve[:, None, 0] - dense[None, :, 0], curve[:, None, 1] - dense[None, :, 1])
+    return np.asarray(gap.min(axis=1) < _STEP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sfx.calibration.portraits.colours import WHITE, adjusted, mix
-from sfx.calibration.portraits.curve_tools import smoothstep
+from sfx.calibration.portraits.curve_tools import smoothstep, through
 from sfx.calibration.portraits.head_curves import Ear
 from sfx.calibration.portraits.painter import linear, path_of
 from sfx.calibration.portraits.scene import Scene
@@ -79,7 +79,7 @@ def paint_face_base(scene: Scene) -> None:
         for way in (-1.0, 1.0):
             facing = 0.5 + 0.5 * way * light
             x, y = scene.at(way * (eyes.spacing + 8.0), 158.0)
-            painter.blob(x, y, 24.0, 17.0, tones.blush, 0.62 * look.blush)
+            painter.blob(x, y, 24.0, 17.0, tones.blush, 0.5 * look.blush)
             x, y = scene.at(way * (eyes.spacing + 9.0), 147.0)
             painter.blob(x, y, 19.0, 10.0, tones.light, 0.35 + 0.35 * facing, angle=-18.0 * way)
             x, y = scene.at(way * eyes.spacing, eyes.y - 7.0)
@@ -103,16 +103,18 @@ def _marks(scene: Scene) -> None:
     fold = max(look.wrinkles, 0.30 * smile)
     for way in (-1.0, 1.0):
         if fold > 0.05:
-            points = np.array(
+            points = through(
                 [
                     scene.at(
-                        way * (scene.geometry.nose.half_width + 4.0), scene.geometry.nose.base - 4.0, 0.1
+                        way * (scene.geometry.nose.half_width + 5.0), scene.geometry.nose.base - 3.0, 0.1
                     ),
-                    scene.at(way * (mouth.half_width + 5.5), mouth.y - 13.0, 0.08),
-                    scene.at(way * (mouth.half_width + 9.5), mouth.y - 2.0, 0.05),
-                ]
+                    scene.at(way * (mouth.half_width + 3.0), mouth.y - 17.0, 0.08),
+                    scene.at(way * (mouth.half_width + 9.0), mouth.y - 7.0, 0.05),
+                    scene.at(way * (mouth.half_width + 10.5), mouth.y + 0.0, 0.05),
+                ],
+                samples=6,
             )
-            painter.line(path_of(points, closed=False), tones.deep, 2.0, 0.6 * fold, blur=1.4)
+            painter.line(path_of(points, closed=False), tones.deep, 2.2, 0.42 * fold, blur=1.7)
         if look.wrinkles > 0:
             for k in (-1.0, 0.0, 1.0):
                 corner = eyes.spacing + eyes.half_width + 4.0
@@ -133,16 +135,15 @@ def _marks(scene: Scene) -> None:
             painter.line(path_of(points, closed=False), tones.deep, 1.2, 0.45 * look.wrinkles, blur=0.8)
     if look.wrinkles > 0:
         for k in (0.0, 8.0):
-            points = np.array(
-                [scene.at(x, 80.0 + k - 1.5 * (abs(x) < 15)) for x in (-30.0, -12.0, 12.0, 30.0)]
-            )
-            painter.line(path_of(points, closed=False), tones.deep, 1.2, 0.35 * look.wrinkles, blur=0.8)
+            curve = [(-30.0, 1.5), (-15.0, -1.0), (0.0, 0.3), (15.0, -1.0), (30.0, 1.5)]
+            points = through([scene.at(x, 80.0 + k + y) for x, y in curve], samples=6)
+            painter.line(path_of(points, closed=False), tones.deep, 1.4, 0.22 * look.wrinkles, blur=1.2)
     if look.freckles > 0:
-        spots = np.random.default_rng(7).normal(0.0, 1.0, (46, 2))
+        spots = np.random.default_rng(7).normal(0.0, 1.0, (30, 2))
         for k, (dx, dy) in enumerate(spots):
             way = -1.0 if k % 2 else 1.0
             x, y = scene.at(way * (24.0 + 11.0 * float(dx)), 151.0 + 6.5 * float(dy), 0.1)
-            painter.disc(x, y, 0.85, 0.8, tones.line, 0.34 * look.freckles)
+            painter.disc(x, y, 0.85, 0.8, tones.deep, 0.42 * look.freckles)
     rough = look.stubble * float(smoothstep(5.0, 5.9, scene.geometry.brows.thickness))
     if rough > 0:
         tint = mix(adjusted(look.hair, lightness=0.8), tones.deep, 0.45)
@@ -178,7 +179,7 @@ def paint_nose(scene: Scene) -> None:
             0.55,
         )
         for wing in nose.wings:
-            painter.line(path_of(wing[8:], closed=False), tones.deep, 1.8, 0.75, blur=0.8)
+            painter.line(path_of(wing[8:], closed=False), tones.deep, 1.8, 0.55, blur=0.9)
         painter.line(path_of(nose.base, closed=False), tones.deep, 1.7, 0.7, blur=0.8)
         for nostril in nose.nostrils:
             painter.fill(path_of(nostril), tones.line, 0.85, blur=0.6)

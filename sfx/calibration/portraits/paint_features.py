@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sfx.calibration.portraits.colours import WHITE, Colour, adjusted, lifted, lightness_of, mix
+from sfx.calibration.portraits.colours import WHITE, Colour, adjusted, lifted, lightness_of, mix, to_oklch
+from sfx.calibration.portraits.curve_tools import moved
 from sfx.calibration.portraits.feature_curves import Eye
 from sfx.calibration.portraits.painter import linear, path_of
 from sfx.calibration.portraits.scene import Scene
@@ -32,10 +33,10 @@ def paint_eye(scene: Scene, eye: Eye) -> None:
         ring = adjusted(look.eye, lightness=0.58)
         painter.disc(x, y, radius_x, radius_y, ring)
         painter.disc(x, y, radius_x * 0.86, radius_y * 0.86, look.eye)
-        painter.blob(x, y + radius_y * 0.45, radius_x * 0.8, radius_y * 0.6, lifted(look.eye, 0.20), 0.9)
+        painter.blob(x, y + radius_y * 0.45, radius_x * 0.8, radius_y * 0.6, lifted(look.eye, 0.16), 0.8)
         painter.disc(x, y, radius_x * 0.44, radius_y * 0.44, (0.05, 0.04, 0.045))
         painter.line(
-            path_of(eye.upper + (0.0, 1.2 * unit), closed=False),
+            path_of(moved(eye.upper, 0.0, 1.2 * unit), closed=False),
             (0.22, 0.15, 0.17),
             4.2 * unit,
             0.42,
@@ -43,7 +44,8 @@ def paint_eye(scene: Scene, eye: Eye) -> None:
         )
     light = 1.0 if look.light_x > 0 else -1.0
     painter.disc(x + light * radius_x * 0.34, y - radius_y * 0.36, 1.9 * unit, 1.9 * unit, WHITE, 0.96)
-    painter.disc(x - light * radius_x * 0.36, y + radius_y * 0.42, 1.0 * unit, 1.0 * unit, WHITE, 0.55)
+    with painter.inside(outline):
+        painter.disc(x - light * radius_x * 0.36, y + radius_y * 0.36, 1.0 * unit, 1.0 * unit, WHITE, 0.5)
     painter.fill(path_of(eye.lash), mix(_LASH, scene.hair_dark, 0.12))
 
 
@@ -52,9 +54,12 @@ def paint_brows(scene: Scene) -> None:
     painter = scene.painter
     hair = scene.appearance.hair
     colour = adjusted(hair, lightness=0.78 if lightness_of(hair) > 0.35 else 0.95)
+    if to_oklch(hair)[1] > 0.075 and not 20.0 < to_oklch(hair)[2] < 95.0:  # dyed
+        colour = (0.23, 0.16, 0.14)
     contrast = lightness_of(colour) - lightness_of(scene.tones.base)
     if contrast > -0.12:
         colour = mix(colour, adjusted(scene.tones.base, lightness=0.55, chroma=0.8), 0.65)
+    colour = mix(colour, scene.tones.base, 0.10)
     for brow in (scene.curves.features.left_brow, scene.curves.features.right_brow):
         shape = path_of(brow.outline)
         painter.fill(shape, colour, 0.45, blur=1.3)

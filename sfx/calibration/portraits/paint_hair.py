@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sfx.calibration.portraits.colours import adjusted, mix
-from sfx.calibration.portraits.curve_tools import Points, blend
+from sfx.calibration.portraits.curve_tools import Points, blend, moved
 from sfx.calibration.portraits.painter import linear, path_of
 from sfx.calibration.portraits.scene import Scene
 
@@ -14,7 +14,7 @@ def paint_back_hair(scene: Scene) -> None:
     """Hair behind the neck, and a bun behind the crown."""
     painter, hair = scene.painter, scene.curves.hair
     dark = scene.hair_dark
-    deeper = adjusted(dark, lightness=0.84)
+    deeper = adjusted(dark, lightness=0.90)
     for shape in hair.back:
         path = path_of(shape)
         painter.fill(path, dark, shader=linear((0.0, 60.0), (0.0, 250.0), [dark, deeper]))
@@ -27,7 +27,7 @@ def paint_back_hair(scene: Scene) -> None:
         path = path_of(hair.bun)
         with painter.inside(path):
             ring = centre + (hair.bun - centre) * 0.52
-            painter.line(path_of(ring + (0.0, 2.0)), scene.hair_dark, 3.5, 0.4, blur=1.8)
+            painter.line(path_of(moved(ring, 0.0, 2.0)), scene.hair_dark, 3.5, 0.4, blur=1.8)
 
 
 def paint_locks(scene: Scene) -> None:
@@ -106,7 +106,10 @@ def _front_body(scene: Scene, shape: Points, path: object, inner: Points, outer:
     with painter.inside(path):
         painter.line(path_of(inner, closed=False), scene.hair_dark, 7.0, 0.55, blur=3.2)
         curly = scene.geometry.hair.curl > 0
-        if not curly:
+        if curly:
+            for line in scene.curves.hair.flow:
+                painter.line(path_of(line, closed=False), scene.hair_dark, 2.6, 0.34, blur=1.2)
+        else:
             for index, line in enumerate(scene.curves.hair.flow):
                 bright = index % 2 == 0
                 painter.line(
@@ -130,7 +133,7 @@ def _front_body(scene: Scene, shape: Points, path: object, inner: Points, outer:
             light = index % 3 == 0
             painter.line(
                 path_of(strand, closed=False),
-                scene.hair_light if light else adjusted(scene.hair_dark, lightness=0.86),
-                1.0 + 0.5 * (index % 2),
-                0.75 if light else 0.62,
+                scene.hair_light if light else adjusted(scene.hair_dark, lightness=0.90),
+                0.8 + 0.4 * (index % 2),
+                0.55 if light else 0.5,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sfx.calibration.portraits.colours import WHITE, adjusted, lifted, mix
+from sfx.calibration.portraits.curve_tools import moved
 from sfx.calibration.portraits.geometry import HatStyle, Neckline
 from sfx.calibration.portraits.painter import linear, path_of
 from sfx.calibration.portraits.scene import Scene
@@ -37,7 +38,7 @@ def paint_clothes(scene: Scene) -> None:
         chin_shadow = scene.shifted(scene.curves.head.face, -3.0 * look.light_x, 14.0)
         painter.fill(chin_shadow, dark, 0.5, blur=6.0)
         for fold in worn.folds:
-            painter.line(path_of(fold, closed=False), dark, 4.0, 0.55, blur=2.0)
+            painter.line(path_of(fold, closed=False), dark, 4.0, 0.45, blur=2.4)
         if scene.geometry.wear.neckline is Neckline.TURTLENECK:
             painter.line(neckline, light, 5.0, 0.5, blur=2.0)
             if worn.hem is not None:
@@ -107,7 +108,7 @@ def paint_glasses(scene: Scene) -> None:
         for lens in glasses.lenses:
             rim = lens[int(len(lens) * 0.52) : int(len(lens) * 0.98)]
             painter.line(
-                path_of(rim + (0.0, -thickness * 0.15), closed=False),
+                path_of(moved(rim, 0.0, -thickness * 0.15), closed=False),
                 lifted(look.frame, 0.22),
                 thickness * 0.28,
                 0.6,
@@ -148,7 +149,9 @@ def paint_necklace(scene: Scene) -> None:
         return
     painter, metal = scene.painter, scene.appearance.metal
     with painter.inside(scene.neck):
-        painter.line(path_of(wear.necklace + (0.0, 1.6), closed=False), scene.tones.deep, 2.0, 0.5, blur=1.0)
+        painter.line(
+            path_of(moved(wear.necklace, 0.0, 1.6), closed=False), scene.tones.deep, 2.0, 0.5, blur=1.0
+        )
         painter.line(path_of(wear.necklace, closed=False), adjusted(metal, lightness=0.72), 2.3)
         painter.line(path_of(wear.necklace, closed=False), mix(metal, WHITE, 0.25), 1.0)
     if wear.pendant is not None:
@@ -171,6 +174,8 @@ def paint_hat(scene: Scene) -> None:
         left, right = float(shape[:, 0].min()), float(shape[:, 0].max())
         ends = (right, left) if look.light_x > 0 else (left, right)
         tone = base if index == 0 else mix(base, dark, 0.25)
+        if index == 1 and style is HatStyle.CAP:
+            tone = mix(look.trim, tone, 0.3)
         painter.fill(
             path,
             tone,
@@ -186,7 +191,7 @@ def paint_hat(scene: Scene) -> None:
             if index == 0:
                 painter.line(scene.shifted(hat.shapes[1], 0.0, -2.0), dark, 6.0, 0.5, blur=2.5)
                 if style is HatStyle.BRIMMED:
-                    painter.line(path_of(hat.lines[0] + (0.0, 8.0), closed=False), look.trim, 13.0, 0.95)
+                    painter.line(path_of(moved(hat.lines[0], 0.0, 8.0), closed=False), look.trim, 13.0, 0.95)
                 if style is HatStyle.CAP:
                     for line in hat.lines:
                         painter.line(path_of(line, closed=False), dark, 1.4, 0.8, blur=0.4)

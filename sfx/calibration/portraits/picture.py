@@ -57,9 +57,6 @@ def picture(geometry: Geometry, appearance: Appearance, size: int = 256) -> NDAr
     paint_necklace(scene)
     paint_clothes(scene)
     paint_locks(scene)
-    if not exposed:
-        for ear in ears:
-            paint_ear(scene, ear)
     paint_face_base(scene)
     paint_hair_shadow(scene)
     paint_nose(scene)

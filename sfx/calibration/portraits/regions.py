@@ -35,11 +35,6 @@ def region_of(curves: Curves, size: int) -> NDArray[np.uint8]:
     face = path_of(head.face)
     clothes = None if wear.clothes is None else path_of(wear.clothes.shape)
 
-    def ears(outside_face: bool) -> None:
-        for ear, region in ((head.left_ear, Region.LEFT_EAR), (head.right_ear, Region.RIGHT_EAR)):
-            if ear is not None:
-                painter.fill(path_of(ear.outline), region, outside=face if outside_face else None)
-
     for shape in hair.back:
         painter.fill(path_of(shape), Region.HAIR)
     if hair.bun is not None:
@@ -51,13 +46,13 @@ def region_of(curves: Curves, size: int) -> NDArray[np.uint8]:
             painter.fill(path_of(flap), Region.CLOTHES)
     for shape in hair.locks:
         painter.fill(path_of(shape), Region.HAIR)
-    if curves.geometry.hair.covers_ears:
-        ears(outside_face=False)
     painter.fill(face, Region.FACE)
     for shape in hair.front:
         painter.fill(path_of(shape), Region.HAIR, outside=None if hair.front_hides_clothes else clothes)
     if not curves.geometry.hair.covers_ears:
-        ears(outside_face=True)
+        for ear, region in ((head.left_ear, Region.LEFT_EAR), (head.right_ear, Region.RIGHT_EAR)):
+            if ear is not None:
+                painter.fill(path_of(ear.outline), region, outside=face)
     if wear.hat is not None:
         for shape in wear.hat.shapes:
             painter.fill(path_of(shape), Region.HAT)

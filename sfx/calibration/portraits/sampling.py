@@ -94,10 +94,10 @@ def _pose(dice: _Dice) -> Pose:
 
 def _head(dice: _Dice, person: _Person) -> Head:
     masculine, child = person.masculine, person.child
-    jaw = float(np.clip(dice.around(0.30 + 0.42 * masculine, 0.17), 0.0, 1.0))
-    chin = dice.around(223.0 + 5.0 * masculine, 4.0) - 8.0 * child
+    jaw = float(np.clip(dice.around(0.26 + 0.42 * masculine, 0.17), 0.0, 1.0))
+    chin = dice.around(221.5 + 5.0 * masculine, 4.0) - 9.0 * child
     return Head(
-        half_width=dice.around(66.0 + 2.6 * masculine, 2.7) + 1.5 * child,
+        half_width=dice.around(66.0 + 2.4 * masculine, 2.6) + 2.5 * child,
         top=dice.around(34.0, 3.2) - 3.0 * child,
         chin=chin,
         jaw=float(np.clip(jaw + 0.15 * child, 0.0, 1.0)),
@@ -116,14 +116,14 @@ def _eyes(dice: _Dice, person: _Person) -> Eyes:
     return Eyes(
         y=dice.around(123.0, 1.8) + 4.0 * person.child,
         spacing=dice.around(32.4, 1.3),
-        half_width=dice.around(15.2 + 0.9 * feminine, 0.9) + 0.6 * person.child,
-        upper=max(dice.around(7.6 + 1.5 * feminine, 1.1) + 1.2 * person.child - 0.8 * person.old, 5.4),
-        lower=dice.around(4.6, 0.7) + 0.5 * person.child,
+        half_width=dice.around(15.9 + 1.0 * feminine, 0.9) + 0.6 * person.child,
+        upper=max(dice.around(8.3 + 1.5 * feminine, 1.0) + 1.2 * person.child - 0.8 * person.old, 6.2),
+        lower=dice.around(5.0, 0.6) + 0.5 * person.child,
         tilt=dice.around(0.8 + 1.0 * feminine, 1.1) - 0.8 * person.old,
         roundness=dice.even(0.0, 1.0),
         crease=float(np.clip(dice.around(0.55, 0.25), 0.0, 1.0)),
         lashes=float(np.clip(dice.around(0.25 + 0.55 * feminine, 0.16) - 0.1 * person.child, 0.05, 1.0)),
-        iris=dice.around(7.3, 0.4) + 0.7 * person.child,
+        iris=dice.around(8.5, 0.4) + 0.7 * person.child,
         gaze_x=dice.around(0.0, 1.5) if dice.chance(0.5) else 0.0,
         gaze_y=dice.around(0.0, 0.5),
     )
@@ -132,20 +132,20 @@ def _eyes(dice: _Dice, person: _Person) -> Eyes:
 def _brows(dice: _Dice, person: _Person) -> Brows:
     feminine = 1.0 - person.masculine
     return Brows(
-        y=dice.around(103.2 - 0.8 * feminine, 1.9) + 2.0 * person.child,
+        y=dice.around(102.0 - 1.0 * feminine, 1.8) + 2.0 * person.child,
         half_length=dice.around(20.3, 1.2) - 1.6 * person.child,
-        thickness=dice.around(6.1 - 2.0 * feminine, 0.75) - 0.9 * person.child,
+        thickness=dice.around(5.8 - 1.9 * feminine, 0.7) - 0.9 * person.child,
         arch=dice.around(3.6 + 1.9 * feminine, 1.3),
         peak=dice.around(0.62, 0.05),
-        tilt=dice.around(0.0, 1.0),
+        tilt=dice.around(-0.4, 0.8),
         raised=dice.around(0.0, 1.4) if dice.chance(0.4) else 0.0,
     )
 
 
 def _nose(dice: _Dice, person: _Person) -> Nose:
     return Nose(
-        base=dice.around(170.5, 2.5) - 2.5 * person.child,
-        half_width=dice.around(14.2 + 1.8 * person.masculine, 1.7) - 1.2 * person.child,
+        base=dice.around(168.5, 2.5) - 2.5 * person.child,
+        half_width=dice.around(13.4 + 1.8 * person.masculine, 1.7) - 1.2 * person.child,
         bridge=dice.around(6.0 + 0.8 * person.masculine, 0.8),
         tip=dice.around(7.6, 0.7),
         droop=dice.around(0.2, 0.9) + 1.2 * person.old,
@@ -154,7 +154,7 @@ def _nose(dice: _Dice, person: _Person) -> Nose:
 
 def _mouth(dice: _Dice, person: _Person) -> Mouth:
     feminine = 1.0 - person.masculine
-    smile = float(np.clip(dice.around(0.36, 0.32), -0.3, 1.0))
+    smile = float(np.clip(dice.around(0.42, 0.27), -0.1, 1.0))
     gap = teeth = 0.0
     kind = dice.rng.random()
     if kind < 0.22:  # a smile that shows teeth
@@ -165,7 +165,7 @@ def _mouth(dice: _Dice, person: _Person) -> Mouth:
         gap = dice.even(1.8, 4.5)
         teeth = dice.even(0.3, 0.7) if dice.chance(0.6) else 0.0
     return Mouth(
-        y=dice.around(194.5, 2.2) - 3.5 * person.child,
+        y=dice.around(193.0, 2.2) - 3.5 * person.child,
         half_width=dice.around(24.3, 1.7) + 2.2 * (gap > 4.5) - 2.0 * person.child,
         upper_lip=dice.around(5.0 + 1.7 * feminine, 0.9) - 0.8 * person.old,
         lower_lip=dice.around(7.0 + 1.8 * feminine, 1.0) - 0.9 * person.old,
@@ -213,7 +213,7 @@ def _hair(dice: _Dice, person: _Person, head: Head) -> Hair:
     if style is HairStyle.RECEDING:
         return replace(
             common,
-            side_volume=dice.even(4.0, 9.0),
+            side_volume=dice.even(1.5, 5.0),
             sideburn=dice.even(132.0, 146.0),
             strands=0.0,
             strand_seed=0,
@@ -224,7 +224,8 @@ def _hair(dice: _Dice, person: _Person, head: Head) -> Hair:
             top_volume=dice.even(3.0, 8.0),
             side_volume=dice.even(1.5, 3.5),
             sideburn=dice.even(124.0, 142.0),
-            hairline=common.hairline + 1.0,
+            strands=0.0,
+            strand_seed=0,
         )
     if style is HairStyle.SHORT:
         fringe = dice.one_of(
@@ -238,7 +239,7 @@ def _hair(dice: _Dice, person: _Person, head: Head) -> Hair:
             side_volume=dice.even(2.5, 8.0),
             sweep=dice.even(0.0, 9.0),
             sideburn=dice.even(126.0, 148.0),
-            wave=dice.even(0.8, 2.0) if dice.chance(0.25) else 0.0,
+            tufts=dice.even(1.5, 4.5) if dice.chance(0.5) else 0.0,
         )
     if style is HairStyle.CURLY:
         big = dice.chance(0.45)
@@ -288,7 +289,7 @@ def _hair(dice: _Dice, person: _Person, head: Head) -> Hair:
 
 
 def _beard(dice: _Dice, person: _Person) -> Beard:
-    if person.child > 0 or person.masculine < 0.55 or not dice.chance(0.36):
+    if person.child > 0 or person.masculine < 0.6 or not dice.chance(0.33):
         return Beard()
     style = dice.one_of(
         (
@@ -314,8 +315,8 @@ def _glasses(dice: _Dice) -> Glasses:
     if dark and dice.chance(0.34):
         return Glasses(
             GlassesStyle.ONE_PIECE,
-            dice.even(29.0, 34.0),
-            dice.even(15.0, 20.0),
+            dice.even(31.0, 35.0),
+            dice.even(17.0, 22.0),
             0.5,
             dice.even(1.4, 2.6),
             True,

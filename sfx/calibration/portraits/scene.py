@@ -7,14 +7,14 @@ from functools import cached_property
 
 from sfx.calibration.portraits.appearance import Appearance
 from sfx.calibration.portraits.colours import WHITE, Colour, adjusted, lifted, lightness_of, mix
-from sfx.calibration.portraits.curve_tools import Points
+from sfx.calibration.portraits.curve_tools import Points, moved
 from sfx.calibration.portraits.curves import Curves
 from sfx.calibration.portraits.painter import Painter, Path, path_of
 
 
 @dataclass(frozen=True)
 class SkinTones:
-    """Skin in light and shade. Shade keeps its chroma and turns red, light turns golden: no skin goes grey."""
+    """Skin in light and shade. Shade keeps its chroma and reddens, light turns golden: no skin goes grey."""
 
     base: Colour
     light: Colour
@@ -73,7 +73,8 @@ class Scene:
     @cached_property
     def hair_dark(self) -> Colour:
         """Hair in the shade."""
-        return adjusted(self.appearance.hair, lightness=0.74, chroma=1.05)
+        hair = self.appearance.hair
+        return adjusted(hair, lightness=0.72 + 0.12 * lightness_of(hair), chroma=1.05)
 
     @cached_property
     def hair_shine(self) -> Colour:
@@ -87,4 +88,4 @@ class Scene:
 
     def shifted(self, points: Points, x: float, y: float) -> Path:
         """A closed path of the points moved by (x, y)."""
-        return path_of(points + (x, y))
+        return path_of(moved(points, x, y))

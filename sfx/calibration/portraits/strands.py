@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from sfx.calibration.portraits.curve_tools import Points, blend, ellipse, resampled, through
+from sfx.calibration.portraits.curve_tools import Points, arc_length, blend, normals, resampled
 from sfx.calibration.portraits.geometry import Hair
 
 _FLOW_PER_SIDE = 7
 _MANY_STRANDS = 46
-_MANY_CURLS = 90
 
 
 def _apex(inner: Points) -> int:
@@ -17,12 +16,16 @@ def _apex(inner: Points) -> int:
     return int(np.argmin(inner[:, 1]))
 
 
+def _crown(outer: Points, x: float) -> int:
+    """Index of the point of the upper edge nearest to x."""
+    low = outer[:, 1] > outer[:, 1].min() + 25.0
+    return int(np.argmin(np.abs(outer[:, 0] - x) + 1000.0 * low))
+
+
 def parted_flow(inner: Points, outer: Points, hair: Hair) -> list[Points]:
     """Lines from the parting to both ends, between the hairline and the outer edge."""
     start = _apex(inner)
-    crown = int(
-        np.argmin(np.abs(outer[:, 0] - inner[start, 0] * 0.55) + 4.0 * (outer[:, 1] > outer[:, 1].min() + 25))
-    )
+    crown = _crown(outer, inner[start, 0] * 0.55)
     lines = []
     for inner_side, outer_side in (
         (inner[start::-1], outer[crown::-1]),
@@ -37,16 +40,21 @@ def parted_flow(inner: Points, outer: Points, hair: Hair) -> list[Points]:
     return lines
 
 
-def fan_flow(inner: Points, outer: Points, crown: tuple[float, float], pulled_back: bool) -> list[Points]:
-    """Lines between the crown and the hairline, bulging along the outer edge at the sides."""
-    lines = []
+def fan_flow(inner: Points, outer: Points, crown_x: float) -> list[Points]:
+    """Lines from the crown to points spread over the hairline; at the sides they follow the outer edge."""
     count = len(inner)
-    for place in (np.arange(2 * _FLOW_PER_SIDE) + 0.5) / (2 * _FLOW_PER_SIDE):
-        index = int(place * (count - 1))
-        low, high = inner[index], outer[index]
-        top = np.array(crown) + (float(high[0]) * (0.10 if pulled_back else 0.16), 0.0)
-        bend = low * 0.38 + high * 0.62
-        lines.append(through(np.array([top, (top + bend) * 0.5 + (high - low) * 0.10, bend, low]), samples=8))
+    crown = _crown(outer, crown_x)
+    along = np.linspace(0.0, 1.0, 30)
+    level = 0.93 * (1.0 - along**1.3)
+    indices = np.arange(count, dtype=np.float64)
+    lines = []
+    for end in np.linspace(0.03, 0.97, 2 * _FLOW_PER_SIDE) * (count - 1):
+        # All lines leave the crown, but not from one point, which would be a knot.
+        start = crown + 0.16 * (end - crown)
+        position = start + (end - start) * along**0.85
+        low = np.stack([np.interp(position, indices, inner[:, k]) for k in (0, 1)], axis=1)
+        high = np.stack([np.interp(position, indices, outer[:, k]) for k in (0, 1)], axis=1)
+        lines.append(blend(low, high, level))
     return lines
 
 
@@ -55,7 +63,7 @@ def sample_strands(flow: list[Points], inner: Points, outer: Points, hair: Hair)
     rng = np.random.default_rng(hair.strand_seed)
     half = len(flow) // 2
     result = []
-    for _ in range(int(round(hair.strands * _MANY_STRANDS))):
+    for _ in range(round(hair.strands * _MANY_STRANDS)):
         first = int(rng.integers(0, len(flow) - 1))
         second = first + 1
         amount, start, length = rng.uniform(0.0, 1.0), rng.uniform(0.0, 0.6), rng.uniform(0.25, 0.6)
@@ -73,17 +81,28 @@ def sample_strands(flow: list[Points], inner: Points, outer: Points, hair: Hair)
     return result
 
 
-def curl_strands(inner: Points, outer: Points, hair: Hair) -> list[Points]:
-    """Small hooks all over curly hair; `hair.strands` says how many."""
-    rng = np.random.default_rng(hair.strand_seed)
+def curl_rows(inner: Points, outer: Points, hair: Hair) -> list[Points]:
+    """Scallops in rows between the hairline and the outer edge, one line a scallop."""
     result = []
-    count = len(inner)
-    for _ in range(int(round(hair.strands * _MANY_CURLS))):
-        index = int(rng.uniform(0.02, 0.98) * (count - 1))
-        centre = blend(inner[index : index + 1], outer[index : index + 1], rng.uniform(0.12, 0.88))[0]
-        radius = rng.uniform(0.7, 1.2) * (2.4 + 0.75 * hair.curl)
-        start, turn = rng.uniform(0.0, 1.0), rng.uniform(0.35, 0.7)
-        ring = ellipse(float(centre[0]), float(centre[1]), radius, radius * 0.8, 0.0, 28)
-        first = int(start * 28)
-        result.append(np.roll(ring, -first, axis=0)[: max(6, int(turn * 28))])
+    for row, level in enumerate((0.80, 0.60, 0.40, 0.20)):
+        base = blend(inner, outer, level)
+        along = arc_length(base)
+        count = max(4, round(float(along[-1]) / (4.4 * hair.curl + 5.0)))
+        base = resampled(base, count * 8 + 1)
+        shift = 4 * (row % 2)
+        normal = normals(base)
+        for index in range(shift, len(base) - 8, 8):
+            part = slice(index, index + 9)
+            bump = np.sin(np.linspace(0.0, np.pi, 9))[:, None]
+            result.append(base[part] + normal[part] * bump * hair.curl * 1.1)
     return result
+
+
+def curl_strands(rows: list[Points], hair: Hair) -> list[Points]:
+    """The scallops that are drawn as lines; `hair.strands` says how many."""
+    rng = np.random.default_rng(hair.strand_seed)
+    kept = rng.random(len(rows)) < 0.25 + 0.7 * hair.strands
+    moved = rng.normal(0.0, 0.8, (len(rows), 2))
+    return [
+        row + shift for row, shift, keep in zip(rows, moved, kept, strict=True) if keep and hair.strands > 0
+    ]

@@ -47,7 +47,7 @@ class _Visibility:
 
     def __init__(self, curves: Curves, segmentation: NDArray[np.uint8]) -> None:
         self._segmentation = segmentation
-        self._lenses = _mask([*curves.wear.glasses.lenses]) if _dark_lenses(curves) else None
+        self._lenses = _dark_lenses(curves)
         shape = curves.beard.shape
         self._beard = None if shape is None else _mask([shape])
 
@@ -57,7 +57,11 @@ class _Visibility:
         """The visible pieces of a line on the face."""
         line = np.concatenate([points, points[:1]]) if closed else points
         line = resampled_every(line, _FEATURE_STEP)
-        visible = on_canvas(line) & ~np.isin(lookup(self._segmentation, line), hidden_by)
+        visible = on_canvas(line)
+        if hidden_by:
+            hiding = np.zeros(len(Region), dtype=np.bool_)
+            hiding[list(hidden_by)] = True
+            visible &= ~hiding[lookup(self._segmentation, line)]
         if under_lens and self._lenses is not None:
             visible &= lookup(self._lenses, line) == 0
         yield from self._pieces(line, visible, label, closed)
@@ -88,8 +92,11 @@ def _mask(shapes: list[Points]) -> NDArray[np.uint8]:
     return painter.indices()
 
 
-def _dark_lenses(curves: Curves) -> bool:
-    return curves.wear.glasses is not None and curves.geometry.glasses.dark
+def _dark_lenses(curves: Curves) -> NDArray[np.uint8] | None:
+    glasses = curves.wear.glasses
+    if glasses is None or not curves.geometry.glasses.dark:
+        return None
+    return _mask(list(glasses.lenses))
 
 
 def _eye_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
@@ -104,16 +111,25 @@ def _eye_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
             angle = np.linspace(0.0, 2 * np.pi, 28, endpoint=False)
             circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
             iris = circle * eye.iris_radius + eye.iris
-            # The upper lid hides the top of the iris.
-            lid = np.interp(iris[:, 0], *_increasing(eye.upper))
-            below = iris[:, 1] > lid + 0.3
-            if below.all():
-                yield iris, label, True
-            else:
-                start = int(np.flatnonzero(~below)[-1]) + 1
-                yield np.roll(iris, -start, axis=0)[: int(below.sum())], label, False
+            # The lids hide the top and the bottom of the iris.
+            top = np.interp(iris[:, 0], *_increasing(eye.upper))
+            bottom = np.interp(iris[:, 0], *_increasing(eye.lower))
+            visible = (iris[:, 1] > top + 0.3) & (iris[:, 1] < bottom - 0.3)
+            yield from _pieces_of_ring(iris, visible, label)
             if style.dense:
                 yield circle * (np.array(eye.iris_radius) * 0.44) + eye.iris, label, True
+
+
+def _pieces_of_ring(ring: Points, visible: NDArray[np.bool_], label: int) -> Iterator[RawStroke]:
+    if visible.all():
+        yield ring, label, True
+        return
+    start = int(np.flatnonzero(~visible)[0])
+    ring, visible = np.roll(ring, -start, axis=0), np.roll(visible, -start)
+    edges = np.flatnonzero(np.diff(np.concatenate([visible.astype(np.int8), [0]]))) + 1
+    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if last - first >= 3:
+            yield ring[first:last], label, False
 
 
 def _increasing(line: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -234,19 +250,11 @@ def _clothes_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
         return
     for flap in worn.flaps:
         yield flap, CLOTHES, True
-    if worn.hem is not None and (style.dense or not worn.flaps):
+    if worn.hem is not None and style.hems:
         yield worn.hem, CLOTHES, False
     if style.dense:
         for fold in worn.folds:
             yield fold, CLOTHES, False
-
-
-def _hat_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
-    hat = curves.wear.hat
-    if hat is not None:
-        yield hat.shapes[-1], HAT, True
-        for line in hat.lines:
-            yield line, HAT, False
 
 
 def _all_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
@@ -269,8 +277,10 @@ def _all_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
     for points, label, closed in _clothes_lines(curves, style):
         for stroke in sight.cut(points, label, closed, everything_but[Region.CLOTHES], under_lens=False):
             yield from sight.not_under_beard(stroke)
-    for points, label, closed in _hat_lines(curves, style):
-        yield from sight.cut(points, label, closed, everything_but[Region.HAT], under_lens=False)
+    if curves.wear.hat is not None:
+        yield from sight.cut(curves.wear.hat.shapes[-1], HAT, True, (), under_lens=False)
+        for seam in curves.wear.hat.lines:
+            yield from sight.cut(seam, HAT, False, everything_but[Region.HAT], under_lens=False)
     if curves.wear.necklace is not None:
         chain = (curves.wear.necklace, NECKLACE, False), (curves.wear.pendant, NECKLACE, True)
         for line, label, closed in chain:
@@ -312,14 +322,15 @@ def _drift(count: int, length: float, amount: float, rng: np.random.Generator) -
 
 def _drawn_by_hand(style: SketchStyle) -> Callable[[RawStroke], LabelledStroke | None]:
     rng = np.random.default_rng(style.seed)
-    optional = {NECK, CLOTHES, HAIR, EARRING, NECKLACE, LEFT_EAR, RIGHT_EAR}
+    optional = {NECK, CLOTHES, HAIR, NECKLACE, LEFT_EAR, RIGHT_EAR}
 
     def draw(stroke: RawStroke) -> LabelledStroke | None:
         points, label, closed = stroke
-        if label in optional and rng.random() < style.missing:
+        length = float(arc_length(points)[-1])
+        # The silhouette of the hair is long, and cannot be guessed by a reader.
+        if label in optional and not (label == HAIR and length > 60.0) and rng.random() < style.missing:
             return None
         if style.wobble > 0:
-            length = float(arc_length(points)[-1])
             # Small features stay recognisable: a short line drifts less.
             amount = style.wobble * min(1.0, 0.25 + length / 90.0)
             drift = _drift(len(points), length, amount, rng)

@@ -1,4 +1,4 @@
-"""Curves of what is worn: clothes, glasses, jewellery, hats."""
+"""Curves of what is worn: clothes, glasses, jewellery."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sfx.calibration.portraits.curve_tools import Points, ellipse, near, symmetric, through
-from sfx.calibration.portraits.geometry import EarringStyle, Geometry, GlassesStyle, HatStyle, Neckline
+from sfx.calibration.portraits.curve_tools import Points, ellipse, moved, near, symmetric, through
+from sfx.calibration.portraits.geometry import EarringStyle, Geometry, GlassesStyle, Neckline
+from sfx.calibration.portraits.hat_curves import HatCurves, build_hat
 from sfx.calibration.portraits.head_curves import Ear, HeadCurves
 from sfx.calibration.portraits.placement import Placement
 
@@ -46,14 +47,6 @@ class Earring:
     hook: Points | None
     """The line from which a drop hangs."""
     hoop: bool
-
-
-@dataclass(frozen=True)
-class HatCurves:
-    """A hat on the canvas, drawn from the first shape to the last."""
-
-    shapes: tuple[Points, ...]
-    lines: tuple[Points, ...]
 
 
 @dataclass(frozen=True)
@@ -163,7 +156,7 @@ def _lens(geometry: Geometry, centre_x: float, centre_y: float) -> Points:
         shape[:, 1] -= height * 0.40 * lift
     else:
         shape[:, 0] *= 1.0 - 0.06 * np.clip(y, 0.0, 1.0)
-    return shape + (centre_x, centre_y)
+    return moved(shape, centre_x, centre_y)
 
 
 def _glasses(geometry: Geometry, place: Placement) -> GlassesCurves | None:
@@ -286,125 +279,6 @@ def _necklace(geometry: Geometry, place: Placement) -> tuple[Points | None, Poin
     return chain, pendant
 
 
-def _hat(geometry: Geometry, place: Placement) -> HatCurves | None:
-    head, wear = geometry.head, geometry.wear
-    if wear.hat is HatStyle.NONE:
-        return None
-    width = head.half_width + 8.0
-    low, top = wear.hat_y, head.top - 8.0 - wear.hat_height
-
-    def placed(points: Points) -> Points:
-        across = np.clip(np.abs(points[:, 0]) / width, 0.0, 1.0)
-        return place.project(points, 0.55 * (1.0 - across**2) * (points[:, 1] > top + 24.0))
-
-    if wear.hat is HatStyle.BEANIE:
-        cuff = 19.0
-        dome_half = near(
-            [
-                (0.0, top),
-                (width * 0.45, top + 2.0),
-                (width * 0.84, top + 22.0),
-                (width * 0.99, low - 36.0),
-                (width * 1.01, low - cuff + 8.0),
-            ],
-            samples=8,
-        )
-        upper = near(
-            [
-                (-width * 1.01, low - cuff + 8.0),
-                (-width * 0.5, low - cuff - 2.0),
-                (width * 0.5, low - cuff - 2.0),
-                (width * 1.01, low - cuff + 8.0),
-            ],
-            samples=8,
-        )
-        dome = np.concatenate([symmetric(dome_half), upper[::-1][1:-1]])
-        lower = near(
-            [(width * 1.04, low + 9.0), (width * 0.5, low), (-width * 0.5, low), (-width * 1.04, low + 9.0)],
-            samples=8,
-        )
-        band = np.concatenate([upper, lower])
-        ribs = [
-            placed(
-                through(
-                    [
-                        (x * width, low - cuff * 0.86 + abs(x) ** 3 * 8.0),
-                        (x * width * 1.02, low - cuff * 0.2 + abs(x) ** 3 * 8.0),
-                    ],
-                    samples=5,
-                )
-            )
-            for x in np.linspace(-0.88, 0.88, 13)
-        ]
-        return HatCurves((placed(dome), placed(band)), tuple(ribs))
-    if wear.hat is HatStyle.BRIMMED:
-        dome_half = near(
-            [
-                (0.0, top + 5.0),
-                (width * 0.32, top - 1.0),
-                (width * 0.72, top + 5.0),
-                (width * 0.86, top + 34.0),
-                (width * 0.95, low - 8.0),
-            ],
-            samples=8,
-        )
-        dome = np.concatenate([symmetric(dome_half), [(width * 0.5, low - 2.0), (-width * 0.5, low - 2.0)]])
-        brim = near(
-            [
-                (0.0, low - 16.0),
-                (width * 0.9, low - 13.0),
-                (width * 1.42, low - 10.0),
-                (width * 1.56, low - 2.0),
-                (width * 1.05, low + 5.0),
-                (0.0, low + 7.0),
-                (-width * 1.05, low + 5.0),
-                (-width * 1.56, low - 2.0),
-                (-width * 1.42, low - 10.0),
-                (-width * 0.9, low - 13.0),
-            ],
-            closed=True,
-            samples=8,
-        )
-        band = near([(-width * 0.93, low - 25.0), (0.0, low - 31.0), (width * 0.93, low - 25.0)], samples=8)
-        return HatCurves((placed(dome), placed(brim)), (placed(band),))
-    dome_half = near(
-        [
-            (0.0, top + 2.0),
-            (width * 0.5, top + 5.0),
-            (width * 0.88, top + 30.0),
-            (width * 0.99, low - 22.0),
-            (width * 0.99, low + 4.0),
-        ],
-        samples=8,
-    )
-    dome = np.concatenate([symmetric(dome_half), [(width * 0.6, low + 2.0), (-width * 0.6, low + 2.0)]])
-    visor = near(
-        [
-            (-width * 0.86, low - 5.0),
-            (-width * 0.5, low - 15.0),
-            (0.0, low - 18.0),
-            (width * 0.5, low - 15.0),
-            (width * 0.86, low - 5.0),
-            (width * 0.90, low + 5.0),
-            (width * 0.5, low + 5.0),
-            (0.0, low + 3.0),
-            (-width * 0.5, low + 5.0),
-            (-width * 0.90, low + 5.0),
-        ],
-        closed=True,
-        samples=8,
-    )
-    seam = through([(0.0, top + 3.0), (0.0, low - 18.0)], samples=8)
-    side_seams = [
-        through(
-            [(side * 4.0, top + 3.0), (side * width * 0.42, top + 24.0), (side * width * 0.58, low - 14.0)],
-            samples=8,
-        )
-        for side in (-1.0, 1.0)
-    ]
-    return HatCurves((placed(dome), placed(visor)), tuple(placed(line) for line in (seam, *side_seams)))
-
-
 def build_wear(geometry: Geometry, place: Placement, head: HeadCurves) -> WearCurves:
     """Everything worn, on the canvas."""
     necklace, pendant = _necklace(geometry, place)
@@ -415,5 +289,5 @@ def build_wear(geometry: Geometry, place: Placement, head: HeadCurves) -> WearCu
         right_earring=_earring(geometry, head.right_ear),
         necklace=necklace,
         pendant=pendant,
-        hat=_hat(geometry, place),
+        hat=build_hat(geometry, place),
     )
