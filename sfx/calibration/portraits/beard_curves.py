@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sfx.calibration.portraits.curve_tools import Points, blend, near, resampled, symmetric
+from sfx.calibration.portraits.curve_tools import Points, blend, near, resampled, smoothstep, symmetric
 from sfx.calibration.portraits.geometry import BeardStyle, Geometry
 from sfx.calibration.portraits.placement import Placement
 
@@ -127,8 +127,9 @@ def build_beard(geometry: Geometry, place: Placement) -> BeardCurves:
     beard = geometry.beard
 
     def placed(points: Points) -> Points:
-        """On the front of the face in the middle, on its outline at the jaw."""
-        return place.project(points, np.minimum(place.face_depth(points), 0.75))
+        """Around the mouth on the front of the face, at the chin and the ears towards its outline."""
+        low = smoothstep(geometry.mouth.y, geometry.head.chin, points[:, 1])
+        return place.project(points, (place.face_depth(points) ** 1.5 + 0.05) * (1.0 - 0.3 * low))
 
     moustache = placed(_moustache(geometry)) if beard.moustache > 0 else None
     if beard.style in (BeardStyle.NONE, BeardStyle.MOUSTACHE):

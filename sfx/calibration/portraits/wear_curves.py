@@ -77,7 +77,7 @@ def _clothes(geometry: Geometry, place: Placement) -> Clothes | None:
     hem: Points | None = None
     flaps: tuple[Points, ...] = ()
     if wear.neckline is Neckline.TURTLENECK:
-        top = shoulder - 15.0 - 6.0 * depth
+        top = shoulder - 14.0 - 17.0 * depth
         inner = [
             (0.0, top + 11.0),
             (width * 0.5, top + 9.0),
