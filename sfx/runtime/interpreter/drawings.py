@@ -67,7 +67,8 @@ def open_picture(path: Path) -> Picture:
         with image:
             return _fit(_decode(image, str(path)), str(path))
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        found = "more pixels than that" if isinstance(error, Image.DecompressionBombError) else "neither"
+        bomb = isinstance(error, Image.DecompressionBombError)
+        found = "more pixels than that" if bomb else "a file of another kind"
         raise InputError(
             f"{path}: expected a PNG, JPEG, WebP, BMP, TIFF or SVG drawing of at most "
             f"{MAX_PIXELS // 10**6} megapixels, found {found}"

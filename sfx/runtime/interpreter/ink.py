@@ -11,9 +11,8 @@ from scipy import ndimage
 
 from sfx.errors import InputError
 from sfx.runtime.interpreter.drawings import Picture
+from sfx.runtime.interpreter.levels import Levels, maximum_5x5, quantile
 from sfx.runtime.interpreter.rulings import without_rulings
-
-Levels = NDArray[np.uint8]
 
 BLOCK = 16
 """Side of the blocks over which paper is sampled, in working pixels."""
@@ -96,8 +95,10 @@ def _paper_level(channel: Levels) -> int:
         [channel[:4].ravel(), channel[-4:].ravel(), channel[:, :4].ravel(), channel[:, -4:].ravel()]
     )
     shares = inside + np.bincount(rim, minlength=256) / rim.size
-    # Over a window of 9 levels, so that a page with noise is not split.
-    return int(np.argmax(np.convolve(shares, np.ones(9), "same")))
+    # Looked for over a window of 9 levels, so that a page with noise is not split.
+    middle = int(np.argmax(np.convolve(shares, np.ones(9), "same")))
+    first = max(0, middle - 4)
+    return first + int(np.argmax(shares[first : middle + 5]))
 
 
 def _difference(channel: Levels, level: int) -> Levels:
@@ -138,8 +139,10 @@ def _contrast_to_surroundings(channel: Levels) -> Levels:
     """
     size = (channel.shape[1], channel.shape[0])
     half = np.asarray(Image.fromarray(channel).reduce(2))
-    # The page goes on beyond its rim as it is there: mirrored, a corner in the shade would be filled in.
-    closed = ndimage.grey_closing(half, size=(PEN_RADIUS + 1, PEN_RADIUS + 1), mode="nearest")
+    # The page goes on beyond its rim as it is there, or light that falls off towards it would be filled in.
+    margin = PEN_RADIUS + 1
+    padded = np.pad(half, margin, "edge")
+    closed = ndimage.grey_closing(padded, size=(margin, margin))[margin:-margin, margin:-margin]
     closed = np.asarray(Image.fromarray(closed).resize(size, Image.Resampling.BILINEAR), np.float32)
     bright = np.percentile(_blocks(channel), 85, axis=2)
     coarse = ndimage.median_filter(bright, size=3).astype(np.float32)
@@ -157,17 +160,20 @@ def threshold(levels: Levels, even: bool, reduction: float) -> NDArray[np.bool_]
     Both thresholds stand above the page's noise and are shares of the darkest ink's contrast; they are lower
     where a line one source pixel wide was averaged down. A pixel beside much stronger ink is its blur.
     """
-    centre = float(np.median(levels))
-    noise = 1.4826 * float(np.median(np.abs(levels.astype(np.int16) - np.int16(centre))))
-    visible = levels[levels > max(16.0, centre + 6 * noise)]
-    if visible.size < 24:
+    counts = np.bincount(levels.ravel(), minlength=256)
+    centre = quantile(counts, 0.5)
+    distances = np.zeros(256, np.int64)
+    np.add.at(distances, np.abs(np.arange(256) - centre), counts)
+    noise = 1.4826 * quantile(distances, 0.5)
+    visible = np.where(np.arange(256) > max(16.0, centre + 6 * noise), counts, 0)
+    if visible.sum() < MIN_INK:
         return np.zeros(levels.shape, np.bool_)
-    ink_level = float(np.percentile(visible, 95))
+    ink_level = quantile(visible, 0.95)
     thin = min(1.0, 1.5 / reduction)
     low_share, high_share = (0.12, 0.2) if even else (0.25, 0.4)
     low = max(centre + 3.5 * noise, low_share * thin * ink_level, 6.0)
     high = max(centre + 6.0 * noise, high_share * thin * ink_level, 12.0)
-    around = _maximum_5x5(levels)
+    around = maximum_5x5(levels)
     candidates = levels >= np.maximum(around // 20 * 9, np.uint8(low))
     candidates |= _ridges(levels) & (levels >= np.maximum(around // 4, np.uint8(low)))
     parts, count = ndimage.label(candidates, EIGHT_NEIGHBOURS)
@@ -178,19 +184,6 @@ def threshold(levels: Levels, even: bool, reduction: float) -> NDArray[np.bool_]
     areas = np.bincount(parts.ravel(), minlength=count + 1)
     kept &= areas > (2 if even else 12)
     return np.asarray(kept[parts])
-
-
-def _maximum_5x5(levels: Levels) -> Levels:
-    """Largest level within 2 pixels; four shifted maxima an axis take a tenth of scipy's filter's time."""
-    result = levels
-    for axis in (0, 1):
-        source = np.moveaxis(result, axis, 0)
-        widest = source.copy()
-        for step in (1, 2):
-            np.maximum(widest[step:], source[:-step], out=widest[step:])
-            np.maximum(widest[:-step], source[step:], out=widest[:-step])
-        result = np.moveaxis(widest, 0, axis)
-    return result
 
 
 def _ridges(levels: Levels) -> NDArray[np.bool_]:

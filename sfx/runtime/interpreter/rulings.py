@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Levels = NDArray[np.uint8]
+from sfx.runtime.interpreter.levels import Levels, maximum_5x5, quantile
+
 Floats = NDArray[np.float32]
 
 STRIP = 128
@@ -31,12 +32,14 @@ def without_rulings(levels: Levels) -> Levels:
     Ink that crosses a line stays, since it is darker. Nothing changes unless lines repeat at one distance
     over at least half of the page's strips.
     """
-    visible = levels[levels > 24]
-    if visible.size == 0:
+    counts = np.bincount(levels.ravel(), minlength=256)
+    counts[:25] = 0
+    if not counts.any():
         return levels
-    limit = FAINT * float(np.percentile(visible, 95))
+    limit = FAINT * quantile(counts, 0.95)
     faint = (levels >= 6) & (levels < limit)
-    if faint.mean() < MIN_FAINT_SHARE:
+    # The blur beside ink is faint too, and says nothing of the paper.
+    if (faint & (maximum_5x5(levels) < limit)).mean() < MIN_FAINT_SHARE:
         return levels
     level_lines = _line_pixels(levels, faint)
     upright_lines = _line_pixels(levels.T, faint.T).T

@@ -8,6 +8,7 @@ give their centre line, wide ones their outline. A shape that covers the page is
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,18 +23,12 @@ from sfx.errors import InputError
 from sfx.labels import CLASSES, MAX_LABEL
 from sfx.runtime.interpreter.drawings import WORKING_SIDE
 from sfx.runtime.interpreter.strokes import CANVAS_UNITS, Placement, Sketch, Stroke
+from sfx.runtime.interpreter.svg_paths import MAX_POINTS, flatten
 from sfx.runtime.interpreter.svg_safety import parse_safely
 from sfx.runtime.interpreter.svg_writing import CONFIDENCE_ATTRIBUTE, INKSCAPE, LABEL_ATTRIBUTE, class_slug
 from sfx.runtime.interpreter.vectorise import trace_ink
 
 MAX_STROKES = 20_000
-MAX_POINTS = 1_000_000
-
-POINT_SPACING = 1.5
-"""Widest distance between a stroke's points, in canvas units; a program's own points are kept."""
-
-MIN_SPACING = 0.01
-"""Points nearer to each other than this are one point, in canvas units."""
 
 PAPER_SHARE = 0.9
 """A filled shape over this share of the page is paper, not ink."""
@@ -96,7 +91,10 @@ def _page(document: svgelements.SVG, root: ElementTree.Element, name: str) -> Pl
     """The page on the canvas: the viewport, or where the file gives none, the drawing and a margin."""
     sides = [root.attrib.get("width", ""), root.attrib.get("height", "")]
     if "viewBox" in root.attrib or all(side and not side.endswith("%") for side in sides):
-        return Placement.fit(float(document.width), float(document.height))
+        width, height = float(document.width), float(document.height)
+        if not (width > 0 and height > 0 and math.isfinite(width * height)):
+            raise InputError(f"{name}: expected a page with an area, found {width:g} x {height:g}")
+        return Placement.fit(width, height)
     bounds = document.bbox()
     if bounds is None:
         raise InputError(f"{name}: expected a drawing with lines, found no path, line or shape on the page")
@@ -118,7 +116,7 @@ def _shapes(document: svgelements.SVG, placement: Placement, name: str) -> Itera
         label = _own_label(element, inherited)
         if isinstance(element, svgelements.Shape):
             try:
-                subpaths = list(_flatten(svgelements.Path(element), placement))
+                subpaths = list(flatten(svgelements.Path(element), placement))
             except _BAD_GEOMETRY as error:
                 raise InputError(f"{name}: expected valid SVG shapes, found: {error}") from error
             total += sum(len(points) for points, _ in subpaths)
@@ -182,46 +180,6 @@ def _is_zero(value: object) -> bool:
         return found is not None and float(found.group(1)) == 0
     except ValueError:
         return False
-
-
-def _flatten(path: svgelements.Path, placement: Placement) -> Iterator[tuple[Points, bool]]:
-    """Every subpath as canvas points at most POINT_SPACING apart, and whether it is closed."""
-    pieces: list[Points] = []
-    for segment in path:
-        if isinstance(segment, svgelements.Move):
-            yield from _finish(pieces, False)
-            pieces = []
-            continue
-        if segment.start is None or segment.end is None:
-            continue
-        straight = isinstance(segment, svgelements.Line | svgelements.Close)
-        coarse = 2 if straight else 9
-        points = placement.to_canvas(segment.npoint(np.linspace(0.0, 1.0, coarse)))
-        if not np.isfinite(points).all() or np.abs(points).max() > 1e6:
-            raise ValueError("coordinates far off the page")
-        length = float(np.hypot(*np.diff(points, axis=0).T).sum())
-        steps = min(20_000, int(np.ceil(length / POINT_SPACING)))
-        if steps > coarse - 1:
-            points = placement.to_canvas(segment.npoint(np.linspace(0.0, 1.0, steps + 1)))
-        pieces.append(points)
-        if isinstance(segment, svgelements.Close):
-            yield from _finish(pieces, True)
-            pieces = []
-    yield from _finish(pieces, False)
-
-
-def _finish(pieces: list[Points], closed: bool) -> Iterator[tuple[Points, bool]]:
-    if not pieces:
-        return
-    points = np.concatenate(pieces)
-    distance = np.hypot(*np.diff(points, axis=0).T)
-    points = points[np.concatenate([[True], distance > MIN_SPACING])]
-    # Many programs end a loop on its first point instead of closing it.
-    if len(points) > 3 and np.hypot(*(points[-1] - points[0])) <= max(MIN_SPACING, 0.05 * closed):
-        points, closed = points[:-1], True
-    if len(points) == 1:
-        points = points + np.array([[-0.25, 0.0], [0.25, 0.0]])  # A dot, drawn by a round line cap.
-    yield points, closed and len(points) > 2
 
 
 def _take_paper(shapes: list[_Shape], placement: Placement) -> tuple[tuple[int, int, int], list[_Shape]]:

