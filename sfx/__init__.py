@@ -1,1 +1,62 @@
-"""sfx: a semantic sketch and a photo in, a face out, at drawing speed."""
+"""sfx: a semantic sketch and a photo in, a face out, at drawing speed.
+
+import sfx
+
+model = sfx.load("engines")
+appearance = model.encode_appearance(sfx.read_picture("reference.png"))
+face = model.draw(sfx.read_label_map("sketch.png"), appearance)
+sfx.write_picture("face.png", face)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sfx.errors import (
+    BundleError,
+    CheckpointError,
+    EngineError,
+    InputError,
+    MissingPackageError,
+    ParityError,
+    SfxError,
+)
+
+if TYPE_CHECKING:
+    from sfx.runtime.label_maps import read_label_map
+    from sfx.runtime.pictures import read_picture, write_picture
+    from sfx.runtime.pipeline import Pipeline, load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BundleError",
+    "CheckpointError",
+    "EngineError",
+    "InputError",
+    "MissingPackageError",
+    "ParityError",
+    "Pipeline",
+    "SfxError",
+    "load",
+    "read_label_map",
+    "read_picture",
+    "write_picture",
+]
+
+_PLACES = {
+    "Pipeline": "sfx.runtime.pipeline",
+    "load": "sfx.runtime.pipeline",
+    "read_label_map": "sfx.runtime.label_maps",
+    "read_picture": "sfx.runtime.pictures",
+    "write_picture": "sfx.runtime.pictures",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the runtime when it is first used (PEP 562): `sfx --help` needs neither numpy nor Pillow."""
+    if name in _PLACES:
+        import importlib
+
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'sfx' has no attribute '{name}'")

@@ -7,11 +7,7 @@ treats any of them apart: export, run and bench read these numbers and nothing e
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from sfx.errors import BundleError
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -77,22 +73,6 @@ class ModelConfig:
     def tap_of(self, head: int) -> int:
         """Which feature map head `head` reads: 0 for c3, 1 for p2, 2 for p1."""
         return sum(head >= bound for bound in self.head_taps)
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values, as it stands in the manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ModelConfig:
-        """The inverse of `to_json`. Raises BundleError where a key is missing or foreign."""
-        try:
-            values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-            for key in ("sketch_coarse", "sketch_fine", "face_fine"):
-                encoder = {k: tuple(v) if isinstance(v, list) else v for k, v in values[key].items()}
-                values[key] = EncoderConfig(**encoder)
-            return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BundleError(f"model configuration: expected the fields of ModelConfig, found {error}") from error
 
 
 def _published_encoder(in_channels: int, heads: range) -> EncoderConfig:

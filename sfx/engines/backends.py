@@ -16,9 +16,14 @@ from sfx.errors import EngineError, InputError, MissingPackageError
 
 
 class Backend(Protocol):
-    """What a backend's class offers before any engine of it exists."""
+    """What a backend's class offers before any engine of it exists.
 
-    def __call__(self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str) -> Engine: ...
+    `batch` is the size to make ready at load; a call with another size works all the same.
+    """
+
+    def __call__(
+        self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str, batch: int = 1
+    ) -> Engine: ...
 
     def devices(self) -> tuple[str, ...]: ...
 
@@ -52,9 +57,10 @@ class Choice:
     def __str__(self) -> str:
         return f"{self.backend} on {self.device} in {self.precision} ({self.reason})"
 
-    def load(self, bundle: Bundle, graph: str) -> Engine:
-        """An engine for one graph of `bundle`."""
-        return backend_class(self.backend)(bundle, bundle.manifest.graph(graph), self.device, self.precision)
+    def load(self, bundle: Bundle, graph: str, batch: int = 1) -> Engine:
+        """An engine for one graph of `bundle`, ready for `batch`."""
+        entry = bundle.manifest.graph(graph)
+        return backend_class(self.backend)(bundle, entry, self.device, self.precision, batch)
 
 
 def choose(backend: str = AUTO, device: str = AUTO, precision: str = "fp32") -> Choice:

@@ -37,7 +37,7 @@ class Bundle:
         found = sha256(path)
         if found != file.sha256:
             raise BundleError(
-                f"{path}: expected SHA-256 {file.sha256[:16]}..., found {found[:16]}...; the file was changed or damaged"
+                f"{path}: expected SHA-256 {file.sha256[:16]}..., found {found[:16]}...; it was changed or damaged"
             )
         return path
 
@@ -49,7 +49,9 @@ class Bundle:
         if not path.is_file():
             raise BundleError(f"{path}: expected a file of {file.bytes} bytes, found none")
         if path.stat().st_size != file.bytes:
-            raise BundleError(f"{path}: expected {file.bytes} bytes, found {path.stat().st_size}; the file is cut or damaged")
+            raise BundleError(
+                f"{path}: expected {file.bytes} bytes, found {path.stat().st_size}; the file is cut or damaged"
+            )
         return path
 
 

@@ -64,7 +64,11 @@ def check_feeds(graph: str, inputs: Mapping[str, TensorSpec], feeds: Feeds) -> i
     batches = set()
     for name, spec in inputs.items():
         array = feeds[name]
-        if array.dtype != np.dtype(spec.dtype) or array.ndim != len(spec.shape) or array.shape[1:] != spec.shape[1:]:
+        if (
+            array.dtype != np.dtype(spec.dtype)
+            or array.ndim != len(spec.shape)
+            or array.shape[1:] != spec.shape[1:]
+        ):
             expected = ", ".join(["B", *map(str, spec.shape[1:])])
             raise EngineError(
                 f"graph {graph}, input {name}: expected {spec.dtype} ({expected}), found {array.dtype} {array.shape}"

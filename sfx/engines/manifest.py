@@ -13,13 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from sfx.config import ModelConfig
+from sfx.config import EncoderConfig, ModelConfig
 from sfx.errors import BundleError
 
 SCHEMA = 1
 """Version of the manifest's layout."""
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 4 << 20
+MAX_SIDE = 8192
+"""Bound on the sizes in a manifest, so that a damaged one cannot ask for absurd arrays."""
 
 T = TypeVar("T")
 
@@ -93,7 +95,9 @@ class Manifest:
         for entry in self.graphs:
             if entry.name == name:
                 return entry
-        raise BundleError(f"expected a graph '{name}' in the bundle, found {[entry.name for entry in self.graphs]}")
+        raise BundleError(
+            f"expected a graph '{name}' in the bundle, found {[entry.name for entry in self.graphs]}"
+        )
 
     def files(self) -> tuple[BundleFile, ...]:
         """Every file that the manifest names."""
@@ -101,7 +105,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
-        content = {"schema": SCHEMA, **asdict(self), "model": self.model.to_json()}
+        content = {"schema": SCHEMA, **asdict(self)}
         return json.dumps(content, indent=2) + "\n"
 
 
@@ -109,9 +113,13 @@ def read_manifest(bundle: Path) -> Manifest:
     """Read and check `bundle/manifest.json`; raises BundleError saying what is wrong with which key."""
     path = bundle / MANIFEST
     if not bundle.is_dir():
-        raise BundleError(f"{bundle}: expected a bundle directory, found {'a file' if bundle.exists() else 'nothing'}")
+        raise BundleError(
+            f"{bundle}: expected a bundle directory, found {'a file' if bundle.exists() else 'nothing'}"
+        )
     if not path.is_file():
-        raise BundleError(f"{bundle}: expected a bundle with a {MANIFEST}, found none; 'sfx export' makes one")
+        raise BundleError(
+            f"{bundle}: expected a bundle with a {MANIFEST}, found none; 'sfx export' makes one"
+        )
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise BundleError(f"{path}: expected at most {MAX_MANIFEST_BYTES} bytes, found {path.stat().st_size}")
     try:
@@ -120,7 +128,9 @@ def read_manifest(bundle: Path) -> Manifest:
         raise BundleError(f"{path}: expected JSON, found damage: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise BundleError(f"{path}: expected manifest schema {SCHEMA}, found {found!r}; export the bundle again")
+        raise BundleError(
+            f"{path}: expected manifest schema {SCHEMA}, found {found!r}; export the bundle again"
+        )
     try:
         return _manifest(_Keys(content, ""))
     except BundleError as error:
@@ -141,16 +151,29 @@ class _Keys:
 
     def get(self, key: str, kind: type[T]) -> T:
         if key not in self.content:
-            raise BundleError(f"key '{self._name(key)}': expected a value of type {kind.__name__}, found none")
+            raise BundleError(
+                f"key '{self._name(key)}': expected a value of type {kind.__name__}, found none"
+            )
         value = self.content[key]
         if kind is float and isinstance(value, int):
             value = float(value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise BundleError(f"key '{self._name(key)}': expected {kind.__name__}, found {type(value).__name__}")
+            raise BundleError(
+                f"key '{self._name(key)}': expected {kind.__name__}, found {type(value).__name__}"
+            )
         return value
 
     def child(self, key: str) -> _Keys:
         return _Keys(self.get(key, dict), self._name(key))
+
+    def numbers(self, key: str, count: int | None = None) -> tuple[int, ...]:
+        """A list of whole numbers, `count` of them where that is given."""
+        values = self.get(key, list)
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+        if not whole or not values or count not in (None, len(values)):
+            many = "" if count is None else f"{count} "
+            raise BundleError(f"key '{self._name(key)}': expected {many}whole numbers, found {values}")
+        return tuple(values)
 
     def children(self, key: str) -> list[_Keys]:
         return [_Keys(item, f"{self._name(key)}[{index}]") for index, item in enumerate(self.get(key, list))]
@@ -158,7 +181,7 @@ class _Keys:
 
 def _manifest(keys: _Keys) -> Manifest:
     return Manifest(
-        model=ModelConfig.from_json(keys.get("model", dict)),
+        model=_model(keys.child("model")),
         graphs=tuple(_graph(entry) for entry in keys.children("graphs")),
         proof=_file(keys.child("proof")),
         parity=tuple(
@@ -178,6 +201,43 @@ def _manifest(keys: _Keys) -> Manifest:
     )
 
 
+def _model(keys: _Keys) -> ModelConfig:
+    first, second = keys.numbers("head_taps", 2)
+    config = ModelConfig(
+        output_size=keys.get("output_size", int),
+        style_width=keys.get("style_width", int),
+        mapping_layers=keys.get("mapping_layers", int),
+        channels=keys.numbers("channels"),
+        geometry_layers=keys.get("geometry_layers", int),
+        encoder_size=keys.get("encoder_size", int),
+        appearance_size=keys.get("appearance_size", int),
+        head_taps=(first, second),
+        start_from_latent_avg=keys.get("start_from_latent_avg", bool),
+        sketch_coarse=_encoder(keys.child("sketch_coarse")),
+        sketch_fine=_encoder(keys.child("sketch_fine")),
+        face_fine=_encoder(keys.child("face_fine")),
+    )
+    for key in ("output_size", "style_width", "encoder_size", "appearance_size", "geometry_layers"):
+        value = getattr(config, key)
+        if not 0 < value <= MAX_SIDE:
+            raise BundleError(f"key 'model.{key}': expected 1 to {MAX_SIDE}, found {value}")
+    return config
+
+
+def _encoder(keys: _Keys) -> EncoderConfig:
+    w1, w2, w3, w4 = keys.numbers("widths", 4)
+    u1, u2, u3, u4 = keys.numbers("units", 4)
+    return EncoderConfig(
+        in_channels=keys.get("in_channels", int),
+        stem_width=keys.get("stem_width", int),
+        widths=(w1, w2, w3, w4),
+        units=(u1, u2, u3, u4),
+        squeeze=keys.get("squeeze", int),
+        head_width=keys.get("head_width", int),
+        heads=keys.numbers("heads"),
+    )
+
+
 def _graph(keys: _Keys) -> GraphEntry:
     return GraphEntry(
         name=keys.get("name", str),
@@ -191,14 +251,15 @@ def _graph(keys: _Keys) -> GraphEntry:
 
 
 def _tensor(keys: _Keys) -> TensorSpec:
-    shape = keys.get("shape", list)
-    if not shape or not all(isinstance(side, int) for side in shape):
-        raise BundleError(f"key '{keys.where}.shape': expected a list of whole numbers, found {shape}")
+    shape = keys.numbers("shape")
     limits = keys.content.get("range")
     if limits is not None and (not isinstance(limits, list) or len(limits) != 2):
         raise BundleError(f"key '{keys.where}.range': expected two numbers or null, found {limits}")
     return TensorSpec(
-        keys.get("name", str), keys.get("dtype", str), tuple(shape), (limits[0], limits[1]) if limits else None
+        keys.get("name", str),
+        keys.get("dtype", str),
+        tuple(shape),
+        (limits[0], limits[1]) if limits else None,
     )
 
 

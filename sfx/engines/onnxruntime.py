@@ -29,9 +29,13 @@ class OnnxRuntimeEngine:
     backend = "onnxruntime"
     precision = "fp32"
 
-    def __init__(self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str) -> None:
+    def __init__(
+        self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str, batch: int = 1
+    ) -> None:
         if precision != self.precision:
-            raise EngineError(f"backend onnxruntime: expected precision fp32, found {precision}; use --backend openvino")
+            raise EngineError(
+                f"backend onnxruntime: expected precision fp32, found {precision}; use --backend openvino"
+            )
         runtime = _import()
         self._graph = graph
         self.device = str(device)
@@ -66,7 +70,9 @@ class OnnxRuntimeEngine:
         try:
             results = self._session.run(list(self.outputs), dict(feeds))
         except Exception as error:  # its errors share no base class but Exception
-            raise EngineError(f"graph {self._graph.name}: ONNX Runtime failed to run it: {_first_line(error)}") from error
+            raise EngineError(
+                f"graph {self._graph.name}: ONNX Runtime failed to run it: {_first_line(error)}"
+            ) from error
         return dict(zip(self.outputs, results, strict=True))
 
     def close(self) -> None:

@@ -30,13 +30,17 @@ class OpenVinoEngine:
 
     backend = "openvino"
 
-    def __init__(self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str) -> None:
+    def __init__(
+        self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str, batch: int = 1
+    ) -> None:
         import openvino
 
         self._openvino = openvino
         self._core = openvino.Core()
         if precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise EngineError("precision bf16: expected a CPU with BF16 instructions, found none; use --precision fp32")
+            raise EngineError(
+                "precision bf16: expected a CPU with BF16 instructions, found none; use --precision fp32"
+            )
         self._bundle = bundle
         self._graph = graph
         self.device = str(device)
@@ -44,6 +48,7 @@ class OpenVinoEngine:
         self.inputs = {spec.name: spec for spec in graph.inputs}
         self.outputs = {spec.name: spec for spec in graph.outputs}
         self._requests: dict[int, Any] = {}
+        self._prepare(batch)
 
     @staticmethod
     def devices() -> tuple[str, ...]:
@@ -52,15 +57,17 @@ class OpenVinoEngine:
 
     def __call__(self, feeds: Feeds) -> dict[str, Array]:
         batch = check_feeds(self._graph.name, self.inputs, feeds)
-        request = self.prepare(batch)
+        request = self._prepare(batch)
         try:
             results = request.infer(dict(feeds), share_inputs=True)
         except RuntimeError as error:
-            raise EngineError(f"graph {self._graph.name}: OpenVINO failed to run it: {_first_line(error)}") from error
+            raise EngineError(
+                f"graph {self._graph.name}: OpenVINO failed to run it: {_first_line(error)}"
+            ) from error
         # Copies: the request writes its next results into the same memory.
         return {name: np.array(results[name]) for name in self.outputs}
 
-    def prepare(self, batch: int) -> Any:
+    def _prepare(self, batch: int) -> Any:
         """Compile for one batch size, unless it is already; returns the inference request."""
         if batch not in self._requests:
             try:
@@ -112,7 +119,9 @@ class OpenVinoEngine:
                 shutil.rmtree(making, ignore_errors=True)
         except (OSError, RuntimeError) as error:
             if not (kept / "model.xml").is_file():  # another process may have made it meanwhile
-                _log.warning("%s: cannot keep the compiled model there (%s); every start will be slow", cache, error)
+                _log.warning(
+                    "%s: cannot keep the compiled model there (%s); every start will be slow", cache, error
+                )
                 return None
         return kept
 

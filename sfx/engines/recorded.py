@@ -34,7 +34,7 @@ def read_proof(bundle: Bundle) -> dict[str, Array]:
 def write_proof(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write the arrays, compressed: line sketches and soft pictures shrink well."""
     with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def difference(expected: Array, found: Array) -> float:
@@ -50,9 +50,13 @@ def check_alive(graph: str, tensor: str, values: Array) -> None:
     if not np.isfinite(values).all():
         raise ParityError(f"graph {graph}, output {tensor}: expected finite values, found NaN or infinity")
     if float(values.max()) == float(values.min()):
-        raise ParityError(f"graph {graph}, output {tensor}: expected a varied output, found {values.flat[0]} everywhere")
+        raise ParityError(
+            f"graph {graph}, output {tensor}: expected a varied output, found {values.flat[0]} everywhere"
+        )
     if np.array_equal(values[0], values[1]):
-        raise ParityError(f"graph {graph}, output {tensor}: expected it to follow its input, found the same for two inputs")
+        raise ParityError(
+            f"graph {graph}, output {tensor}: expected it to follow its input, found the same for two inputs"
+        )
 
 
 def check_tolerance(measurement: Measurement) -> Measurement:
@@ -65,15 +69,20 @@ def check_tolerance(measurement: Measurement) -> Measurement:
     return measurement
 
 
-def replay(bundle: Bundle, graph: GraphEntry, choice: Choice, proof: Mapping[str, Array]) -> Iterator[Measurement]:
+def replay(
+    bundle: Bundle, graph: GraphEntry, choice: Choice, proof: Mapping[str, Array]
+) -> Iterator[Measurement]:
     """Run one graph on the recorded inputs and compare every output with what the published form made.
 
     Raises BundleError where the proof lacks a tensor, ParityError where an output holds NaN or is flat.
     """
     for spec in (*graph.inputs, *graph.outputs):
         if spec.name not in proof:
-            raise BundleError(f"{bundle.manifest.proof.path}: expected an array '{spec.name}', found {sorted(proof)}")
-    engine = choice.load(bundle, graph.name)
+            raise BundleError(
+                f"{bundle.manifest.proof.path}: expected an array '{spec.name}', found {sorted(proof)}"
+            )
+    batch = len(proof[graph.inputs[0].name])
+    engine = choice.load(bundle, graph.name, batch)
     try:
         results = engine({spec.name: proof[spec.name] for spec in graph.inputs})
     finally:

@@ -76,7 +76,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _load(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
-        raise CheckpointError(f"{path}: expected a checkpoint file, found {'a folder' if path.is_dir() else 'nothing'}")
+        raise CheckpointError(
+            f"{path}: expected a checkpoint file, found {'a folder' if path.is_dir() else 'nothing'}"
+        )
     try:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -93,7 +95,9 @@ def _load(path: Path) -> Mapping[str, Any]:
         ) from error
     except (RuntimeError, ValueError, EOFError, OSError, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: expected a torch.save file, found one that does not read: {reason}") from error
+        raise CheckpointError(
+            f"{path}: expected a torch.save file, found one that does not read: {reason}"
+        ) from error
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{path}: expected a dict with 'state_dict', 'opts' and 'latent_avg', found a {type(content).__name__}"
@@ -111,7 +115,9 @@ def _state_dict(path: Path, content: Mapping[str, Any]) -> Mapping[str, Tensor]:
     if not isinstance(state, Mapping):
         bare = any(str(key).startswith(PREFIXES) for key in content)
         what = "a bare state dict" if bare else f"the keys {_some(content)}"
-        raise CheckpointError(f"{path}: expected a dict with 'state_dict', 'opts' and 'latent_avg', found {what}")
+        raise CheckpointError(
+            f"{path}: expected a dict with 'state_dict', 'opts' and 'latent_avg', found {what}"
+        )
     missing = [prefix for prefix in PREFIXES if not any(name.startswith(prefix) for name in state)]
     if missing and any(name.startswith("encoder.") for name in state):
         raise CheckpointError(

@@ -31,7 +31,9 @@ Progress = Callable[[str], None]
 PROOF = "proof.npz"
 
 
-def export(checkpoint_path: Path, out: Path, *, force: bool = False, progress: Progress = lambda _: None) -> Bundle:
+def export(
+    checkpoint_path: Path, out: Path, *, force: bool = False, progress: Progress = lambda _: None
+) -> Bundle:
     """Export the checkpoint to a bundle at `out`, which is whole or absent.
 
     Raises CheckpointError for a file that is no SPSE checkpoint, ParityError where a graph misses its
@@ -55,7 +57,9 @@ def check_target(out: Path, *, force: bool) -> None:
     if not any(out.iterdir()):
         return
     if not (out / MANIFEST).is_file():
-        raise BundleError(f"{out}: expected an empty directory or a bundle, found other files; choose another --out")
+        raise BundleError(
+            f"{out}: expected an empty directory or a bundle, found other files; choose another --out"
+        )
     if not force:
         raise BundleError(f"{out}: expected nothing there, found a bundle; --force replaces it")
 

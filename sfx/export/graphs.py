@@ -40,11 +40,12 @@ class SketchEncoder(nn.Module):
         self.average = model.latent_avg if config.start_from_latent_avg else None
         self.n_styles = config.n_styles
         self.geometry_layers = config.geometry_layers
+        self.classes: Tensor
         self.register_buffer("classes", torch.arange(1.0, config.label_count + 1)[None, :, None, None])
 
     def forward(self, label_map: Tensor) -> tuple[Tensor, Tensor]:
         # TensorRT takes uint8 inputs only where a Cast comes first.
-        one_hot = (label_map.to(torch.float32)[:, None] == self.classes).to(torch.float32)
+        one_hot = torch.eq(label_map.to(torch.float32).unsqueeze(1), self.classes).to(torch.float32)
         w = self.mapping(COARSE_GAIN * self.coarse(one_hot)[:, 0])
         codes = w[:, None].expand(-1, self.n_styles, -1)
         if self.average is not None:

@@ -54,7 +54,9 @@ def write_onnx(graph: Graph, model: Spse, path: Path) -> OnnxFile:
     """
     module = graph.module(model).eval()
     # Batch 2: torch.export takes a size of 1 for a constant.
-    examples = tuple(torch.zeros((2, *spec.shape[1:]), dtype=getattr(torch, spec.dtype)) for spec in graph.inputs)
+    examples = tuple(
+        torch.zeros((2, *spec.shape[1:]), dtype=getattr(torch, spec.dtype)) for spec in graph.inputs
+    )
     batch = torch.export.Dim("batch")
     outputs = [spec.name for spec in (*graph.outputs, *graph.named)]
     with torch.no_grad(), _quiet():
@@ -75,7 +77,9 @@ def write_onnx(graph: Graph, model: Spse, path: Path) -> OnnxFile:
     _declare(onnx_model, graph)
     parameters = sum(_size(value) for value in onnx_model.graph.initializers.values())
     if 4 * parameters > MAX_FILE_BYTES:
-        raise ParityError(f"graph {graph.name}: expected an ONNX file under 2 GB, found {4 * parameters / 1e9:.1f} GB")
+        raise ParityError(
+            f"graph {graph.name}: expected an ONNX file under 2 GB, found {4 * parameters / 1e9:.1f} GB"
+        )
     ir.save(onnx_model, path)
     try:
         onnx.checker.check_model(str(path))
@@ -117,7 +121,9 @@ def _declare(onnx_model: ir.Model, graph: Graph) -> None:
     """Name the batch axis, and take the named inner tensors off the outputs."""
     keep = len(graph.outputs)
     del onnx_model.graph.outputs[keep:]
-    for value, spec in zip((*onnx_model.graph.inputs, *onnx_model.graph.outputs), (*graph.inputs, *graph.outputs), strict=True):
+    for value, spec in zip(
+        (*onnx_model.graph.inputs, *onnx_model.graph.outputs), (*graph.inputs, *graph.outputs), strict=True
+    ):
         assert value.name == spec.name, f"exporter named {value.name} what the manifest calls {spec.name}"
         value.shape = ir.Shape(["batch", *spec.shape[1:]])
     onnx_model.graph.name = graph.name

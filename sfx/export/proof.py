@@ -47,8 +47,12 @@ class Published:
 
     def sketch_codes(self, label_map: Tensor) -> tuple[Tensor, Tensor]:
         """label_map uint8 (B, side, side) -> (sketch_codes, fine_codes)."""
-        one_hot = F.one_hot(label_map.long(), self.config.label_count + 1)[..., 1:].permute(0, 3, 1, 2).float()
-        coarse = COARSE_GAIN * self._encode("encoder_sketch_coarse.", self.config.sketch_coarse, one_hot)[:, 0]
+        one_hot = (
+            F.one_hot(label_map.long(), self.config.label_count + 1)[..., 1:].permute(0, 3, 1, 2).float()
+        )
+        coarse = (
+            COARSE_GAIN * self._encode("encoder_sketch_coarse.", self.config.sketch_coarse, one_hot)[:, 0]
+        )
         codes = reference.mapping(coarse, self.state)[:, None].repeat(1, self.config.n_styles, 1)
         if self.config.start_from_latent_avg:
             codes = codes + self.latent_avg
@@ -98,7 +102,7 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
         codes[:, config.geometry_layers :] += appearance_codes
         image = torch.cat([published.image(one[None]) for one in codes])
         w = published.mapping(torch.from_numpy(z))
-    computed = {
+    computed: dict[str, Tensor] = {
         "sketch_codes": sketch_codes,
         "fine_codes": fine_codes,
         "appearance_codes": appearance_codes,
@@ -107,7 +111,8 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
         IMAGE_FLOAT: image,
         "image": to_bytes(image),
     }
-    return {"label_map": label_map, "appearance": appearance, "z": z} | {k: v.numpy() for k, v in computed.items()}
+    inputs: dict[str, Array] = {"label_map": label_map, "appearance": appearance, "z": z}
+    return inputs | {name: tensor.numpy() for name, tensor in computed.items()}
 
 
 def prove_deployable(graph: Graph, model: Spse, proof: Arrays) -> tuple[dict[str, Array], list[Measurement]]:
@@ -127,7 +132,8 @@ def prove_engine(
     """Link two and three: the deployable form against the ONNX file on one backend."""
     if graph.named:
         draft, entry = _exposed(graph, draft, entry)
-    engine = choice.load(replace(draft, manifest=_only(draft.manifest, entry)), entry.name)
+    batch = len(proof[graph.inputs[0].name])
+    engine = choice.load(replace(draft, manifest=_only(draft.manifest, entry)), entry.name, batch)
     try:
         outputs = engine({spec.name: proof[spec.name] for spec in graph.inputs})
     finally:

@@ -32,7 +32,9 @@ def upfirdn2d(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[
     return x[:, :, ::down, ::down]
 
 
-def fused_leaky_relu(x: Tensor, bias: Tensor, negative_slope: float = 0.2, scale: float = math.sqrt(2)) -> Tensor:
+def fused_leaky_relu(
+    x: Tensor, bias: Tensor, negative_slope: float = 0.2, scale: float = math.sqrt(2)
+) -> Tensor:
     """`leaky_relu(x + bias) * scale`, with `bias` (C,) on axis 1."""
     shape = (1, -1) + (1,) * (x.ndim - 2)
     return F.leaky_relu(x + bias.reshape(shape), negative_slope) * scale
@@ -78,7 +80,9 @@ def _bottleneck(x: Tensor, state: State, name: str, stride: int) -> Tensor:
     y = y * torch.sigmoid(F.conv2d(gate, state[f"{res}.5.fc2.weight"]))
     projection = f"{name}.shortcut_layer.0.weight"
     if projection in state:
-        shortcut = batch_norm(F.conv2d(x, state[projection], stride=stride), state, f"{name}.shortcut_layer.1")
+        shortcut = batch_norm(
+            F.conv2d(x, state[projection], stride=stride), state, f"{name}.shortcut_layer.1"
+        )
     else:
         shortcut = F.max_pool2d(x, 1, stride)
     return y + shortcut
@@ -97,7 +101,12 @@ def _upsample_add(x: Tensor, y: Tensor) -> Tensor:
 
 
 def encode(
-    x: Tensor, state: State, prefix: str, units: Sequence[int], head_taps: tuple[int, int], heads: Sequence[int]
+    x: Tensor,
+    state: State,
+    prefix: str,
+    units: Sequence[int],
+    head_taps: tuple[int, int],
+    heads: Sequence[int],
 ) -> Tensor:
     """A GradualStyleEncoder: x (N, C, side, side) -> (N, len(heads), style_width)."""
     x = F.conv2d(x, state[f"{prefix}input_layer.0.weight"], padding=1)
@@ -144,7 +153,9 @@ def _styled_conv(x: Tensor, w: Tensor, noise: Tensor, state: State, name: str, *
 def synthesis(codes: Tensor, state: State, prefix: str = "decoder.") -> Tensor:
     """codes (N, n_styles, style_width) -> image (N, 3, H, W), nominally in [-1, 1]."""
     x = state[f"{prefix}input.input"].repeat(codes.shape[0], 1, 1, 1)
-    x = _styled_conv(x, codes[:, 0], state[f"{prefix}noises.noise_0"], state, f"{prefix}conv1", upsample=False)
+    x = _styled_conv(
+        x, codes[:, 0], state[f"{prefix}noises.noise_0"], state, f"{prefix}conv1", upsample=False
+    )
     name = f"{prefix}to_rgb1"
     image = modulated_conv2d(x, codes[:, 1], state, f"{name}.conv", demodulate=False) + state[f"{name}.bias"]
     layer = 1
@@ -155,6 +166,8 @@ def synthesis(codes: Tensor, state: State, prefix: str = "decoder.") -> Tensor:
             x = _styled_conv(x, codes[:, layer + offset], noise, state, name, upsample=upsample)
         name = f"{prefix}to_rgbs.{layer // 2}"
         rgb = modulated_conv2d(x, codes[:, layer + 2], state, f"{name}.conv", demodulate=False)
-        image = rgb + state[f"{name}.bias"] + upfirdn2d(image, state[f"{name}.upsample.kernel"], up=2, pad=(2, 1))
+        image = (
+            rgb + state[f"{name}.bias"] + upfirdn2d(image, state[f"{name}.upsample.kernel"], up=2, pad=(2, 1))
+        )
         layer += 2
     return image

@@ -73,6 +73,8 @@ def draw_faces(pipeline: Pipeline, jobs: Sequence[Job], options: Options) -> Ite
     cannot be used; faces before it stay written.
     """
     check_size(options.size, pipeline.config.output_size)
+    graphs = ["sketch_encoder", "synthesis"] + (["appearance_encoder"] if options.random is None else [])
+    pipeline.prepare(*graphs, batch=min(options.batch, len(jobs)))
     appearance = _AppearanceSource(pipeline, options.random)
     done = 0
     while done < len(jobs):

@@ -92,7 +92,7 @@ def shrink(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         return image
     block = side // size
     pooled = image.reshape(size, block, size, block, 3).astype(np.float32).mean((1, 3))
-    return np.minimum(pooled + 0.5, 255).astype(np.uint8)
+    return np.asarray(np.minimum(pooled + 0.5, 255), np.uint8)
 
 
 def write_picture(path: Path | str, image: NDArray[np.uint8]) -> None:

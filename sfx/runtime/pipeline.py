@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,6 +45,13 @@ class Pipeline:
         if graph not in self._engines:
             self._engines[graph] = self.choice.load(self.bundle, graph)
         return self._engines[graph]
+
+    def prepare(self, *graphs: str, batch: int = 1) -> None:
+        """Make the engines of `graphs` side by side, ready for `batch`; a backend's loading is half waiting."""
+        missing = [graph for graph in graphs if graph not in self._engines]
+        with ThreadPoolExecutor(max(1, len(missing))) as pool:
+            made = list(pool.map(lambda graph: self.choice.load(self.bundle, graph, batch), missing))
+        self._engines.update(zip(missing, made, strict=True))
 
     def encode_sketch(self, label_maps: Pixels) -> Codes:
         """Class ids (size, size) or (B, size, size) uint8 -> sketch codes (B, n_styles, width)."""

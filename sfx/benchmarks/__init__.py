@@ -1,0 +1,1 @@
+"""Measuring latency, memory and peers, and reporting what was measured."""

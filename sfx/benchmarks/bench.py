@@ -1,0 +1,160 @@
+"""Latency of a bundle: by stage and by case, interleaved with its peers in one run.
+
+Cases: `interactive`, a new sketch with kept appearance codes, is what a person who draws waits for;
+`first`, a new sketch and a new photo. A round runs every case once, one after the other, so that a slow
+moment of the machine falls on all of them; ratios are taken within rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from sfx.benchmarks.environment import describe
+from sfx.errors import EngineError
+from sfx.runtime.pipeline import Pipeline
+from sfx.samples import sample_appearance, sample_label_map
+
+T = TypeVar("T")
+StageTimes = dict[str, float]
+"""Stage to seconds, of one run of a case, in the order they ran."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A case that can be run once: what it is, and a call that times its stages."""
+
+    name: str
+    batch: int
+    backend: str
+    device: str
+    precision: str
+    run: Callable[[], StageTimes]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a runner took: per round the seconds of each stage, and their sum."""
+
+    runner: Runner
+    stages: Mapping[str, Sequence[float]]
+    totals: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything `sfx bench` measured."""
+
+    environment: Mapping[str, object]
+    bundle: Mapping[str, object]
+    cases: Sequence[Case]
+    cold_start_ms: float
+    peak_rss_mb: float
+
+
+def run_bench(
+    pipeline: Pipeline, batches: Sequence[int], iterations: int, warmup: int, *, peers: bool = False
+) -> Report:
+    """Run every case in interleaved rounds, then a cold start in a fresh process.
+
+    Raises EngineError where the fresh process fails, MissingPackageError where peers need `sfx[export]`.
+    """
+    runners = [runner for batch in batches for runner in pipeline_runners(pipeline, batch)]
+    if peers:
+        from sfx.benchmarks.peers import peer_runners
+
+        runners += [runner for batch in batches for runner in peer_runners(pipeline.config, batch)]
+    cases = run_rounds(runners, iterations, warmup)
+    cold_start_ms, peak_rss_mb = cold_start(pipeline)
+    manifest = pipeline.bundle.manifest
+    about = {
+        "path": str(pipeline.bundle.path),
+        "output_size": manifest.model.output_size,
+        "source": dict(manifest.source),
+        "parameters": sum(graph.parameters for graph in manifest.graphs),
+    }
+    return Report(describe(), about, cases, cold_start_ms, peak_rss_mb)
+
+
+def run_rounds(runners: Sequence[Runner], iterations: int, warmup: int) -> list[Case]:
+    """`warmup` rounds that are thrown away, then `iterations` rounds that count."""
+    times: list[list[StageTimes]] = [[] for _ in runners]
+    for round_number in range(warmup + iterations):
+        for runner, kept in zip(runners, times, strict=True):
+            taken = runner.run()
+            if round_number >= warmup:
+                kept.append(taken)
+    return [
+        Case(
+            runner,
+            {stage: [one[stage] for one in kept] for stage in kept[0]},
+            [sum(one.values()) for one in kept],
+        )
+        for runner, kept in zip(runners, times, strict=True)
+    ]
+
+
+def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
+    """The cases `interactive` and `first` of a bundle, at one batch size."""
+    config = pipeline.config
+    label_maps = np.stack([sample_label_map(seed, config.encoder_size) for seed in range(batch)])
+    photos = np.stack([sample_appearance(seed, config.appearance_size) for seed in range(batch)])
+    kept = pipeline.encode_appearance(photos)
+
+    def interactive() -> StageTimes:
+        watch = Stopwatch()
+        sketch_codes = watch.stage("sketch_encoder", lambda: pipeline.encode_sketch(label_maps))
+        codes = watch.stage("combine", lambda: pipeline.combine(sketch_codes, kept))
+        watch.stage("synthesis", lambda: pipeline.synthesize(codes))
+        return watch.times
+
+    def first() -> StageTimes:
+        watch = Stopwatch()
+        appearance_codes = watch.stage("appearance_encoder", lambda: pipeline.encode_appearance(photos))
+        sketch_codes = watch.stage("sketch_encoder", lambda: pipeline.encode_sketch(label_maps))
+        codes = watch.stage("combine", lambda: pipeline.combine(sketch_codes, appearance_codes))
+        watch.stage("synthesis", lambda: pipeline.synthesize(codes))
+        return watch.times
+
+    choice = pipeline.choice
+    about = (batch, choice.backend, str(choice.device), choice.precision)
+    return [Runner("interactive", *about, interactive), Runner("first", *about, first)]
+
+
+class Stopwatch:
+    """Times calls by name."""
+
+    def __init__(self) -> None:
+        self.times: StageTimes = {}
+
+    def stage(self, name: str, call: Callable[[], T]) -> T:
+        """Run `call`, and keep its seconds under `name`."""
+        started = time.perf_counter()
+        result = call()
+        self.times[name] = time.perf_counter() - started
+        return result
+
+
+def cold_start(pipeline: Pipeline) -> tuple[float, float]:
+    """Milliseconds from the start of a fresh process to its first face, and that process's peak memory in MB."""
+    choice = pipeline.choice
+    arguments = [str(pipeline.bundle.path), choice.backend, str(choice.device), choice.precision]
+    started = time.perf_counter()
+    process = subprocess.run(
+        [sys.executable, "-m", "sfx.benchmarks.cold_start", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    elapsed = time.perf_counter() - started
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise EngineError(f"cold start: expected a fresh process to draw a face, found: {last}")
+    return elapsed * 1e3, float(json.loads(process.stdout)["peak_rss_mb"])

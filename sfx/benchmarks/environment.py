@@ -1,0 +1,76 @@
+"""What a measurement was taken on: without it a figure means nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+_CPUINFO = Path("/proc/cpuinfo")
+_FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
+_PACKAGES = ("sfx", "numpy", "openvino", "onnxruntime", "onnxruntime-gpu", "torch")
+
+
+def cpu_name() -> str:
+    """The processor's name as the system gives it."""
+    return _cpu_field("model name") or platform.processor() or platform.machine()
+
+
+def cpu_features() -> tuple[str, ...]:
+    """Instruction sets that decide the speed of a network."""
+    flags = (_cpu_field("flags") or "").split()
+    return tuple(feature for feature in _FEATURES if feature in flags)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_gb() -> float | None:
+    """Installed memory in gigabytes, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far, in megabytes."""
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts kilobytes, macOS bytes.
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+def describe() -> dict[str, object]:
+    """Processor, memory, system and versions, as they stand in a report."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
+        "features": list(cpu_features()),
+        "memory_gb": memory_gb(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": versions,
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def _cpu_field(name: str) -> str | None:
+    with contextlib.suppress(OSError):
+        for line in _CPUINFO.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == name:
+                return value.strip()
+    return None

@@ -1,0 +1,122 @@
+"""A bench report, as a table for a person and as JSON (schema 1) for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sfx.benchmarks.bench import Case, Report
+from sfx.benchmarks.peers import EAGER
+
+SCHEMA = 1
+
+
+def summary_ms(seconds: Sequence[float]) -> dict[str, float]:
+    """Percentiles, mean and extremes in milliseconds, and the number of runs."""
+    values = np.asarray(seconds) * 1e3
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(values, (50, 90, 95, 99)))
+    mean, least, most = float(values.mean()), float(values.min()), float(values.max())
+    return {
+        "p50": p50,
+        "p90": p90,
+        "p95": p95,
+        "p99": p99,
+        "mean": mean,
+        "min": least,
+        "max": most,
+        "n": len(values),
+    }
+
+
+def ratios(cases: Sequence[Case]) -> list[dict[str, object]]:
+    """How many times as fast each case is as the eager original at the same batch: median, lowest and highest round."""
+    found: list[dict[str, object]] = []
+    for peer in (case for case in cases if case.runner.name == EAGER):
+        for case in cases:
+            if case.runner.name == EAGER or case.runner.batch != peer.runner.batch:
+                continue
+            rounds = np.asarray(peer.totals) / np.asarray(case.totals)
+            median, low, high = float(np.median(rounds)), float(rounds.min()), float(rounds.max())
+            found.append(
+                {
+                    "name": case.runner.name,
+                    "batch": case.runner.batch,
+                    "against": EAGER,
+                    "median": median,
+                    "min": low,
+                    "max": high,
+                }
+            )
+    return found
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """The report as plain values."""
+    return {
+        "schema": SCHEMA,
+        "environment": dict(report.environment),
+        "bundle": dict(report.bundle),
+        "cases": [
+            {
+                "name": case.runner.name,
+                "batch": case.runner.batch,
+                "backend": case.runner.backend,
+                "device": case.runner.device,
+                "precision": case.runner.precision,
+                "stages_ms": {stage: summary_ms(seconds) for stage, seconds in case.stages.items()},
+                "total_ms": summary_ms(case.totals),
+            }
+            for case in report.cases
+        ],
+        "ratios": ratios(report.cases),
+        "cold_start_ms": report.cold_start_ms,
+        "peak_rss_mb": report.peak_rss_mb,
+    }
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Write the report to `path`."""
+    path.write_text(json.dumps(to_json(report), indent=2) + "\n", encoding="utf-8")
+
+
+def print_report(report: Report) -> None:
+    """Print the report as tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    environment = report.environment
+    console.print(
+        f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}", markup=False
+    )
+    table = Table(
+        "case", "batch", "backend", "precision", "p50 ms", "p90", "p99", "min", "runs", show_edge=False
+    )
+    for case in report.cases:
+        runner = case.runner
+        where = f"{runner.backend} {runner.device}"
+        table.add_row(
+            runner.name, str(runner.batch), where, runner.precision, *_cells(case.totals), style="bold"
+        )
+        for stage, seconds in case.stages.items():
+            table.add_row(f"  {stage}", "", "", "", *_cells(seconds))
+    console.print(table)
+    for ratio in ratios(report.cases):
+        console.print(
+            f"{ratio['name']}, batch {ratio['batch']}: {ratio['median']:.1f} times as fast as the original in eager "
+            f"PyTorch (rounds {ratio['min']:.1f} to {ratio['max']:.1f})",
+            markup=False,
+            highlight=False,
+        )
+    console.print(
+        f"cold start, process to first face: {report.cold_start_ms:.0f} ms, peak memory {report.peak_rss_mb:.0f} MB",
+        highlight=False,
+    )
+
+
+def _cells(seconds: Sequence[float]) -> list[str]:
+    numbers = summary_ms(seconds)
+    return [*(f"{numbers[key]:.1f}" for key in ("p50", "p90", "p99", "min")), str(numbers["n"])]

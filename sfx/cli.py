@@ -1,0 +1,240 @@
+"""The command line: parse, make one library call, print. Everything heavy is imported inside a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sfx import __version__
+from sfx.errors import SfxError
+
+if TYPE_CHECKING:
+    from sfx.runtime.faces import Options
+
+_PATH = click.Path(path_type=Path)
+
+
+class _OneLineErrors(click.Group):
+    """Turns what sfx raises on purpose into one line and exit code 1; usage errors stay click's, with 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SfxError as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sfx")
+def main() -> None:
+    """Sketch-to-face at drawing speed: export a model, run it, measure it."""
+
+
+def _engine_options(command: Any) -> Any:
+    """Options of every command that runs engines."""
+    for option in (
+        click.option("--bundle", type=_PATH, help="Bundle to use [default: $SFX_BUNDLE, else ./engines]."),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda[:N]."),
+        click.option("--backend", default="auto", show_default=True, help="auto, openvino or onnxruntime."),
+        click.option(
+            "--precision", default="fp32", show_default=True, help="fp32, or bf16 on CPUs that have it."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("checkpoint", type=_PATH)
+@click.option(
+    "--out", type=_PATH, default=Path("engines"), show_default=True, help="Directory of the bundle."
+)
+@click.option("--force", is_flag=True, help="Replace a bundle that is already there.")
+def export(checkpoint: Path, out: Path, force: bool) -> None:
+    """Turn a published CHECKPOINT into a bundle of verified ONNX graphs."""
+    from rich.console import Console
+
+    from sfx.errors import MissingPackageError
+
+    try:
+        from sfx.export.exporter import export as export_bundle
+        from sfx.export.proof import worst
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"export: expected the package {error.name}, found none; install it with: pip install 'sfx[export]'"
+        ) from error
+    console = Console(stderr=True)
+    with console.status("starting") as status:
+
+        def tell(step: str) -> None:
+            status.update(step)
+            console.log(step)
+
+        bundle = export_bundle(checkpoint, out, force=force, progress=tell)
+    for entry in worst(list(bundle.manifest.parity)):
+        click.echo(
+            f"{entry.link}: largest difference {entry.error:.2g} ({entry.graph}, {entry.tensor}; "
+            f"tolerance {entry.tolerance:g})"
+        )
+    parameters = sum(graph.parameters for graph in bundle.manifest.graphs)
+    size = sum(file.bytes for file in bundle.manifest.files())
+    click.echo(
+        f"{out}: {len(bundle.manifest.graphs)} graphs, {parameters / 1e6:.1f} M values, {size / 1e6:.0f} MB"
+    )
+
+
+@main.command()
+@click.argument("sketches", metavar="SKETCH...", nargs=-1, required=True, type=_PATH)
+@click.option(
+    "--appearance", type=_PATH, help="Reference picture, or a folder paired with SKETCH by sorted name."
+)
+@click.option(
+    "--out", type=_PATH, help="File or folder [default: <sketch>_face.png in the working directory]."
+)
+@_engine_options
+@click.option("--random-appearance", is_flag=True, help="A random appearance for each sketch, no reference.")
+@click.option("--fixed-random-appearance", is_flag=True, help="One random appearance for all sketches.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is random."
+)
+@click.option(
+    "--mix-layers", help="Layers of the codes to mix with a random style, such as 8-17 or 3,5,8-10."
+)
+@click.option("--mix-alpha", type=click.FloatRange(0.0, 1.0), help="Strength of the mixing [default: 1].")
+@click.option("--size", type=int, help="Average-pool faces to this side, such as 256.")
+@click.option("--couple", is_flag=True, help="Also write sketch | face | reference side by side.")
+@click.option("--save-codes", is_flag=True, help="Also write the codes, <sketch>_codes.npy.")
+@click.option("--save-reference", is_flag=True, help="Also write the reference as the model sees it.")
+@click.option("--limit", type=click.IntRange(min=1), help="Draw at most this many faces.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Faces run together.")
+@click.option("--input", "input_kind", type=click.Choice(["auto", "labels", "drawing"]), default="auto")
+def run(sketches: tuple[Path, ...], appearance: Path | None, out: Path | None, **settings: Any) -> None:
+    """Draw the face of every SKETCH (files or folders) with the appearance of a reference picture."""
+    import time
+
+    from sfx.runtime.faces import draw_faces
+    from sfx.runtime.pairing import plan
+
+    is_random = settings["random_appearance"] or settings["fixed_random_appearance"]
+    if (appearance is None) != is_random:
+        raise click.UsageError(
+            "give either --appearance or --random-appearance (or --fixed-random-appearance)"
+        )
+    if settings["mix_alpha"] is not None and settings["mix_layers"] is None:
+        raise click.UsageError("--mix-alpha needs --mix-layers")
+    with _load(settings) as pipeline:
+        options = _run_options(settings, pipeline.config.n_styles)
+        jobs = plan(sketches, appearance, out, options.companions())[: settings["limit"]]
+        started = time.perf_counter()
+        for job in _progress(draw_faces(pipeline, jobs, options), len(jobs)):
+            click.echo(job.out)
+    elapsed = time.perf_counter() - started
+    click.echo(f"{len(jobs)} face(s) in {elapsed:.2f} s, {elapsed / len(jobs):.2f} s each", err=True)
+
+
+def _run_options(settings: dict[str, Any], n_styles: int) -> Options:
+    from sfx.runtime.codes import parse_layers
+    from sfx.runtime.faces import Mixing, Options, RandomAppearance
+
+    random = mixing = None
+    if settings["random_appearance"] or settings["fixed_random_appearance"]:
+        random = RandomAppearance(settings["seed"], fixed=settings["fixed_random_appearance"])
+    if settings["mix_layers"] is not None:
+        alpha = 1.0 if settings["mix_alpha"] is None else settings["mix_alpha"]
+        mixing = Mixing(parse_layers(settings["mix_layers"], n_styles), settings["seed"], alpha)
+    return Options(
+        input_kind=settings["input_kind"],
+        size=settings["size"],
+        random=random,
+        mixing=mixing,
+        couple=settings["couple"],
+        save_codes=settings["save_codes"],
+        save_reference=settings["save_reference"],
+        batch=settings["batch"],
+    )
+
+
+def _load(settings: dict[str, Any]) -> Any:
+    """The pipeline that the engine options ask for; says what will run."""
+    from sfx.runtime.pipeline import load
+
+    pipeline = load(
+        settings["bundle"],
+        backend=settings["backend"],
+        device=settings["device"],
+        precision=settings["precision"],
+    )
+    click.echo(f"bundle {pipeline.bundle.path}, {pipeline.choice}", err=True)
+    return pipeline
+
+
+def _progress(items: Any, total: int) -> Any:
+    """The items, under a progress bar where there are several and a person is watching."""
+    if total < 2:
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, "faces", total, console=Console(stderr=True), transient=True)
+
+
+@main.command()
+@_engine_options
+@click.option("--iterations", type=click.IntRange(min=1), default=20, show_default=True, help="Timed rounds.")
+@click.option(
+    "--warmup", type=click.IntRange(min=0), default=3, show_default=True, help="Rounds before them."
+)
+@click.option("--batch", default="1", show_default=True, help="Batch sizes, such as 1,2,4.")
+@click.option(
+    "--peers", is_flag=True, help="Also time the original's form in eager PyTorch (needs sfx[export])."
+)
+@click.option("--json", "json_file", type=_PATH, help="Write the report here.")
+def bench(
+    iterations: int, warmup: int, batch: str, peers: bool, json_file: Path | None, **settings: Any
+) -> None:
+    """Measure latency, cold start and memory of a bundle on this machine."""
+    from sfx.benchmarks.bench import run_bench
+    from sfx.benchmarks.report import print_report, write_json
+
+    with _load(settings) as pipeline:
+        report = run_bench(pipeline, _batches(batch), iterations, warmup, peers=peers)
+    print_report(report)
+    if json_file is not None:
+        write_json(report, json_file)
+
+
+def _batches(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise click.UsageError(f"--batch: expected sizes such as 1,2,4, found '{text}'")
+    return tuple(int(part) for part in parts)
+
+
+@main.command()
+@click.argument("bundle", type=_PATH)
+@click.option(
+    "--backend", multiple=True, help="Check on this backend only; may be given again [default: all]."
+)
+def verify(bundle: Path, backend: tuple[str, ...]) -> None:
+    """Check a BUNDLE: checksums, then every graph on every CPU backend against its recorded outputs."""
+    from sfx.engines.verify import verify_bundle
+
+    for line in verify_bundle(bundle, backend):
+        click.echo(line)
+
+
+@main.command()
+def doctor() -> None:
+    """Say what this machine can run, what clashes, and the command that fixes it."""
+    from sfx.doctor import diagnose, print_findings
+
+    findings = diagnose()
+    print_findings(findings)
+    if any(finding.fix and finding.level == "problem" for finding in findings):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

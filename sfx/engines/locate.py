@@ -1,0 +1,35 @@
+"""Which bundle is meant: the one given, else $SFX_BUNDLE, else ./engines."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sfx.engines.manifest import MANIFEST
+from sfx.errors import BundleError
+
+DEFAULT_DIRECTORY = Path("engines")
+"""What `sfx export` writes and the other commands look for in the working directory."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A bundle's path and where the choice came from."""
+
+    path: Path
+    reason: str
+
+
+def find_bundle(given: Path | None) -> Found:
+    """The bundle to use. Raises BundleError where none is given and none is found."""
+    if given is not None:
+        return Found(given, "as asked")
+    named = os.environ.get("SFX_BUNDLE")
+    if named:
+        return Found(Path(named), "from SFX_BUNDLE")
+    if (DEFAULT_DIRECTORY / MANIFEST).is_file():
+        return Found(DEFAULT_DIRECTORY, "found in the working directory")
+    raise BundleError(
+        f"bundle: expected --bundle DIR, SFX_BUNDLE or ./{DEFAULT_DIRECTORY}, found none; 'sfx export' makes one"
+    )

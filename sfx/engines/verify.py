@@ -1,0 +1,33 @@
+"""`sfx verify`: checksums, then every graph on every CPU backend against the recorded outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sfx.engines.backends import choose, installed_backends
+from sfx.engines.bundle import Bundle
+from sfx.engines.cache import without_cache
+from sfx.engines.recorded import check_tolerance, read_proof, replay
+
+
+def verify_bundle(path: Path, backends: Sequence[str] = ()) -> Iterator[str]:
+    """Yield one line for each thing found right; raises BundleError or ParityError at the first that is not.
+
+    Graphs are read afresh from the bundle, never from the cache of compiled models.
+    """
+    bundle = Bundle.open(path)
+    for file in bundle.manifest.files():
+        bundle.checked(file)
+        yield f"{file.path}: checksum right"
+    proof = read_proof(bundle)
+    for name in backends or installed_backends("cpu"):
+        choice = choose(name, "cpu")
+        for graph in bundle.manifest.graphs:
+            with without_cache():
+                for measurement in replay(bundle, graph, choice, proof):
+                    check_tolerance(measurement)
+                    yield (
+                        f"{graph.name}, {measurement.tensor}, {measurement.link}: difference {measurement.error:.2g} "
+                        f"(at most {measurement.tolerance:g})"
+                    )
