@@ -35,11 +35,13 @@ from sfx.calibration.portraits.geometry import (
     geometry_vector_names,
     mirrored,
 )
+from sfx.calibration.portraits.hand import LabelledStroke
+from sfx.calibration.portraits.label_ids import Label
 from sfx.calibration.portraits.label_map import draw_strokes, label_map, mirrored_label_map
 from sfx.calibration.portraits.picture import picture
 from sfx.calibration.portraits.regions import Parts, Region, parts
 from sfx.calibration.portraits.sampling import sample_geometry
-from sfx.calibration.portraits.strokes import LabelledStroke, strokes
+from sfx.calibration.portraits.strokes import strokes
 from sfx.calibration.portraits.style import (
     EyeDrawing,
     MouthDrawing,
@@ -66,6 +68,7 @@ __all__ = [
     "HairStyle",
     "HatStyle",
     "Head",
+    "Label",
     "LabelledStroke",
     "Mouth",
     "MouthDrawing",

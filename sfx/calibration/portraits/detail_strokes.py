@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from sfx.calibration.portraits.curve_tools import Points, arc_length, blend, moved, resampled_every
 from sfx.calibration.portraits.curves import Curves
-from sfx.calibration.portraits.outline_strokes import lookup, on_canvas
+from sfx.calibration.portraits.label_ids import Label
 from sfx.calibration.portraits.regions import Region
 from sfx.calibration.portraits.style import SketchStyle
+from sfx.calibration.portraits.visibility import RawStroke, lookup, on_canvas
 
-_MOUTH, _EARRING, _FACE_NECK, _HAIR = 7, 8, 18, 15
 _BROKEN = (7.0, 26.0)
 """Shortest and longest edge along the hair, canvas units."""
 
@@ -55,28 +55,26 @@ def _hair_edges(curves: Curves, rng: np.random.Generator) -> Iterator[Points]:
             yield from _broken(inner, rng)
 
 
-def dense_strokes(
-    curves: Curves, segmentation: NDArray[np.uint8], style: SketchStyle
-) -> Iterator[tuple[Points, int, bool]]:
+def dense_strokes(curves: Curves, segmentation: NDArray[np.uint8], style: SketchStyle) -> Iterator[RawStroke]:
     """(points, label, closed) of the additional lines of a dense sketch."""
     rng = np.random.default_rng(style.seed + 1)
     for edge in _hair_edges(curves, rng):
         inside = on_canvas(edge) & (lookup(segmentation, edge) == Region.HAIR)
         if inside.all():
-            yield edge, _HAIR, False
+            yield edge, Label.HAIR, False
     mouth = curves.features.mouth
     shadow = moved(mouth.lower[12:-12], 0.0, 2.2)
     if float(arc_length(shadow)[-1]) > 8.0 and rng.random() < 0.6:
-        yield shadow, _MOUTH, False
+        yield shadow, Label.MOUTH, False
     for earring in (curves.wear.left_earring, curves.wear.right_earring):
         if earring is not None and not earring.hoop:
             for outline in earring.outlines:
                 centre = outline.mean(axis=0)
                 if float(np.ptp(outline[:, 1])) > 7.0:
-                    yield centre + (outline - centre) * 0.5, _EARRING, True
+                    yield centre + (outline - centre) * 0.5, Label.EARRING, True
     if rng.random() < 0.5:  # the shadow of the chin on the neck
         face = curves.head.face
         chin = moved(face[int(len(face) * 0.44) : int(len(face) * 0.58)], 0.0, 5.0)
         inside = on_canvas(chin) & (lookup(segmentation, chin) == Region.NECK)
         if inside.sum() > 6:
-            yield chin[inside], _FACE_NECK, False
+            yield chin[inside], Label.FACE_NECK, False

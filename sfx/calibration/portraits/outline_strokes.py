@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfx.calibration.portraits.curve_tools import Points, normals, resampled_every, signed_area
-from sfx.calibration.portraits.curves import CANVAS, Curves
+from sfx.calibration.portraits.curves import Curves
+from sfx.calibration.portraits.label_ids import Label
 from sfx.calibration.portraits.regions import Region
+from sfx.calibration.portraits.visibility import RawStroke, lookup, on_canvas
 
 _PROBE = 1.1
 """Units beside the curve at which the regions are looked up: two pixels of the segmentation."""
@@ -23,54 +25,40 @@ _STEP = 1.6
 _SHORTEST = 4
 """Runs of fewer points are noise of the look-up and are given to their neighbours."""
 
-FACE_CONTOUR, LEFT_EAR, RIGHT_EAR, HAT, NECK, HAIR, CLOTHES = 10, 11, 12, 13, 14, 15, 16
-FACE_HAIR, FACE_NECK, FACE_CLOTHES, EAR_LOBE = 17, 18, 19, 21
-NOTHING = 0
+_NOTHING = 0
 
 _FACE_TABLE: Mapping[Region, int] = {
-    Region.BACKGROUND: FACE_CONTOUR,
-    Region.LEFT_EAR: FACE_CONTOUR,
-    Region.RIGHT_EAR: FACE_CONTOUR,
-    Region.HAIR: FACE_HAIR,
-    Region.NECK: FACE_NECK,
-    Region.CLOTHES: FACE_CLOTHES,
+    Region.BACKGROUND: Label.FACE_CONTOUR,
+    Region.LEFT_EAR: Label.FACE_CONTOUR,
+    Region.RIGHT_EAR: Label.FACE_CONTOUR,
+    Region.HAIR: Label.FACE_HAIR,
+    Region.NECK: Label.FACE_NECK,
+    Region.CLOTHES: Label.FACE_CLOTHES,
 }
 _HAIR_TABLE: Mapping[Region, int] = {
-    Region.BACKGROUND: HAIR,
-    Region.FACE: FACE_HAIR,
-    Region.NECK: HAIR,
-    Region.CLOTHES: HAIR,
-    Region.LEFT_EAR: HAIR,
-    Region.RIGHT_EAR: HAIR,
+    Region.BACKGROUND: Label.HAIR,
+    Region.FACE: Label.FACE_HAIR,
+    Region.NECK: Label.HAIR,
+    Region.CLOTHES: Label.HAIR,
+    Region.LEFT_EAR: Label.HAIR,
+    Region.RIGHT_EAR: Label.HAIR,
 }
 _NECK_TABLE: Mapping[Region, int] = {
-    Region.BACKGROUND: NECK,
-    Region.HAIR: NECK,
-    Region.LEFT_EAR: NECK,
-    Region.RIGHT_EAR: NECK,
+    Region.BACKGROUND: Label.NECK,
+    Region.HAIR: Label.NECK,
+    Region.LEFT_EAR: Label.NECK,
+    Region.RIGHT_EAR: Label.NECK,
 }
 _CLOTHES_TABLE: Mapping[Region, int] = {
-    Region.BACKGROUND: CLOTHES,
-    Region.HAIR: CLOTHES,
-    Region.NECK: CLOTHES,
+    Region.BACKGROUND: Label.CLOTHES,
+    Region.HAIR: Label.CLOTHES,
+    Region.NECK: Label.CLOTHES,
 }
-_HAT_TABLE: Mapping[Region, int] = {region: HAT for region in Region if region is not Region.HAT}
+_HAT_TABLE: Mapping[Region, int] = {region: Label.HAT for region in Region if region is not Region.HAT}
 
 
 def _ear_table(label: int) -> Mapping[Region, int]:
     return {Region.BACKGROUND: label, Region.HAIR: label, Region.NECK: label, Region.CLOTHES: label}
-
-
-def lookup(segmentation: NDArray[np.uint8], points: Points) -> NDArray[np.uint8]:
-    """The regions at points of the canvas; outside the canvas those at its edge."""
-    size = segmentation.shape[0]
-    index = np.minimum(np.maximum((points * (size / CANVAS)).astype(np.int64), 0), size - 1)
-    return np.asarray(segmentation[index[:, 1], index[:, 0]])
-
-
-def on_canvas(points: Points) -> NDArray[np.bool_]:
-    """Which points lie on the canvas."""
-    return np.asarray(np.all((points >= 0.0) & (points <= CANVAS - 0.5), axis=1))
 
 
 def _labels_along(
@@ -82,8 +70,8 @@ def _labels_along(
     by_region = np.zeros(256, dtype=np.int64)
     for other, label in table.items():
         by_region[other] = label
-    labels = np.where((inside == region) & (outside != region), by_region[outside], NOTHING)
-    labels[~on_canvas(curve)] = NOTHING
+    labels = np.where((inside == region) & (outside != region), by_region[outside], _NOTHING)
+    labels[~on_canvas(curve)] = _NOTHING
     return labels
 
 
@@ -94,10 +82,10 @@ def _runs(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def split_by_label(curve: Points, labels: NDArray[np.int64]) -> Iterator[tuple[Points, int, bool]]:
-    """(points, label, closed) of the runs of a closed curve's labels; NOTHING is left out."""
+def split_by_label(curve: Points, labels: NDArray[np.int64]) -> Iterator[RawStroke]:
+    """(points, label, closed) of the runs of a closed curve's labels; _NOTHING is left out."""
     if np.all(labels == labels[0]):
-        if labels[0] != NOTHING:
+        if labels[0] != _NOTHING:
             yield curve, int(labels[0]), True
         return
     start = int(np.flatnonzero(labels != np.roll(labels, 1))[0])
@@ -109,7 +97,7 @@ def split_by_label(curve: Points, labels: NDArray[np.int64]) -> Iterator[tuple[P
             donor = before if before[1] - before[0] >= after[1] - after[0] else after
             labels[first:last] = labels[donor[0]]
     for first, last in _runs(labels):
-        if labels[first] != NOTHING and last - first >= _SHORTEST:
+        if labels[first] != _NOTHING and last - first >= _SHORTEST:
             # One point more, so that neighbouring strokes meet.
             stop = min(last + 1, len(curve)) if last < len(curve) else last
             yield curve[first:stop], int(labels[first]), False
@@ -117,7 +105,7 @@ def split_by_label(curve: Points, labels: NDArray[np.int64]) -> Iterator[tuple[P
 
 def outline_strokes(
     curves: Curves, segmentation: NDArray[np.uint8], clothes: bool = True, neck: bool = True
-) -> Iterator[tuple[Points, int, bool]]:
+) -> Iterator[RawStroke]:
     """(points, label, closed) of every visible outline between regions."""
     head, hair, wear = curves.head, curves.hair, curves.wear
     outlines: list[tuple[Points, Region, Mapping[Region, int]]] = [
@@ -132,9 +120,9 @@ def outline_strokes(
         outlines.append((wear.clothes.shape, Region.CLOTHES, _CLOTHES_TABLE))
         outlines.extend((flap, Region.CLOTHES, _CLOTHES_TABLE) for flap in wear.clothes.flaps)
     if head.left_ear is not None:
-        outlines.append((head.left_ear.outline, Region.LEFT_EAR, _ear_table(LEFT_EAR)))
+        outlines.append((head.left_ear.outline, Region.LEFT_EAR, _ear_table(Label.LEFT_EAR)))
     if head.right_ear is not None:
-        outlines.append((head.right_ear.outline, Region.RIGHT_EAR, _ear_table(RIGHT_EAR)))
+        outlines.append((head.right_ear.outline, Region.RIGHT_EAR, _ear_table(Label.RIGHT_EAR)))
     if wear.hat is not None:
         outlines.extend((shape, Region.HAT, _HAT_TABLE) for shape in wear.hat.shapes[:-1])
     for shape, region, table in outlines:
@@ -143,7 +131,7 @@ def outline_strokes(
         labels = _labels_along(curve, region, table, segmentation)
         if hair.outer is not None and any(shape is back for back in hair.back):
             # Hair over the ears shares its outer edge with what hangs behind: one line, not two.
-            labels[_close_to(curve, hair.outer)] = NOTHING
+            labels[_close_to(curve, hair.outer)] = _NOTHING
         yield from split_by_label(curve, labels)
 
 

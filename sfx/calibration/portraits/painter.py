@@ -15,8 +15,8 @@ from sfx.errors import MissingPackageError
 
 try:
     import skia
-except ImportError as error:
-    raise MissingPackageError("drawing portraits needs skia-python: pip install 'sfx[portraits]'") from error
+except ImportError:  # said when something is to be drawn: descriptions work without it
+    skia = None
 
 _STACKED_BLUR = 1.7
 """Up to this blur a soft line is three hard ones: ten times as fast as a blur of its bounding box."""
@@ -28,6 +28,11 @@ Path = Any
 def path_of(points: NDArray[np.floating[Any]], closed: bool = True) -> Path:
     """A skia path through the points."""
     return skia.Path.Polygon(list(map(skia.Point, points[:, 0].tolist(), points[:, 1].tolist())), closed)
+
+
+def _require_skia() -> None:
+    if skia is None:
+        raise MissingPackageError("drawing portraits needs skia-python: pip install 'sfx[portraits]'")
 
 
 def _colour(colour: Colour, alpha: float = 1.0) -> int:
@@ -60,6 +65,7 @@ class Painter:
     """Draws on a square RGB canvas in units of 256; every colour is sRGB, blurs and widths are in units."""
 
     def __init__(self, size: int) -> None:
+        _require_skia()
         self._pixels = np.zeros((size, size, 4), dtype=np.uint8)
         self._surface = skia.Surface(self._pixels, colorType=skia.kRGBA_8888_ColorType)
         self._canvas = self._surface.getCanvas()
@@ -161,6 +167,7 @@ class IndexPainter:
     """Draws small integers without anti-aliasing: region and label maps. Coordinates are in units of 256."""
 
     def __init__(self, size: int) -> None:
+        _require_skia()
         self._pixels = np.zeros((size, size), dtype=np.uint8)
         # skia draws into the array itself: an index is an alpha value that replaces the one below.
         self._surface = skia.Surface(self._pixels, colorType=skia.kAlpha_8_ColorType)
