@@ -26,9 +26,9 @@ MIN_SIDE = 32
 MAX_ASPECT = 16
 """A longer strip would be under 32 pixels high at the working size."""
 
-# The formats people draw and photograph in, MPO being what some phones write for a JPEG. Others stay shut:
+# The formats people draw and photograph in; JPEG includes the MPO of some phones. Others stay shut:
 # Pillow hands some of them (EPS) to other programs.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,9 @@ MIN_INK = 24
 TABLE_RIM_SHARE = 0.25
 """A dark patch along a quarter of the picture's rim is the table that the sheet lies on."""
 
+PAPER_LEVELS = 64
+"""Contrast below which a pixel's level tells of the paper's noise."""
+
 SHADED_LEVEL = 20
 """Contrast above which a pixel away from all ink is a shade, not paper with its noise."""
 
@@ -124,11 +127,21 @@ def _is_even(channel: Levels, paper: int) -> bool:
 
 
 def _ink_is_light(channel: Levels) -> bool:
-    """Whether the page's details are lighter than what surrounds them."""
-    blocks = _blocks(channel).astype(np.int16)
-    detail = blocks - np.median(blocks, axis=2, keepdims=True)
-    dark, light = np.percentile(detail, [1.0, 99.0])
-    return bool(light > -dark * 1.3)
+    """Whether the page's thin details are lighter than what surrounds them.
+
+    Compares what a closing fills in with what an opening takes away; the step from one shade to another,
+    as at the edge of a sheet, is neither. First for thin pens, since the paper between dense lines is thin too.
+    """
+    half = np.asarray(Image.fromarray(channel).reduce(2))
+    dark = light = 0.0
+    for size in (5, PEN_RADIUS + 1):
+        filled = ndimage.grey_closing(half, size=(size, size)) - half
+        taken = half - ndimage.grey_opening(half, size=(size, size))
+        dark = float(np.square(filled, dtype=np.float32).sum())
+        light = float(np.square(taken, dtype=np.float32).sum())
+        if max(dark, light) > 1.5 * min(dark, light):
+            break
+    return light > dark
 
 
 def _contrast_to_surroundings(channel: Levels) -> Levels:
@@ -161,9 +174,11 @@ def threshold(levels: Levels, even: bool, reduction: float) -> NDArray[np.bool_]
     where a line one source pixel wide was averaged down. A pixel beside much stronger ink is its blur.
     """
     counts = np.bincount(levels.ravel(), minlength=256)
-    centre = quantile(counts, 0.5)
-    distances = np.zeros(256, np.int64)
-    np.add.at(distances, np.abs(np.arange(256) - centre), counts)
+    # Paper is near 0, and what is not may be most of the page.
+    paper = counts[:PAPER_LEVELS]
+    centre = quantile(paper, 0.5)
+    distances = np.zeros(PAPER_LEVELS, np.int64)
+    np.add.at(distances, np.abs(np.arange(PAPER_LEVELS) - centre), paper)
     noise = 1.4826 * quantile(distances, 0.5)
     visible = np.where(np.arange(256) > max(16.0, centre + 6 * noise), counts, 0)
     if visible.sum() < MIN_INK:

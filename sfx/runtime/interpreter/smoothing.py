@@ -51,7 +51,7 @@ class Paths:
 
     def split(self) -> list[Points]:
         """Each path's points."""
-        return np.split(self.points, np.cumsum(self.counts)[:-1])
+        return np.split(self.points, np.cumsum(self.counts)[:-1]) if len(self.counts) else []
 
 
 def smooth(paths: Paths, rounds: int) -> Paths:

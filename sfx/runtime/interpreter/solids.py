@@ -11,6 +11,9 @@ Mask = NDArray[np.bool_]
 MIN_CORE_DEPTH = 5
 """Depth in ink below which nothing is a patch, in pixels: a blob 9 pixels across is a dot of the pen."""
 
+MAX_PEN_HALF_WIDTH = 8
+"""Where only patches are drawn, their own depth is no pen's: a pen 16 pixels wide marks 3 % of the page."""
+
 
 def ink_depth(ink: Mask) -> NDArray[np.int32]:
     """Distance of every ink pixel to paper, int32 (h, w), 1 at the ink's edge; diagonal steps count 1 too."""
@@ -29,7 +32,7 @@ def solid_patches(ink: Mask, depth: NDArray[np.int32]) -> tuple[Mask, Mask]:
     none = np.zeros_like(ink)
     if not ink.any():
         return none, none
-    pen = _pen_half_width(depth)
+    pen = min(_pen_half_width(depth), MAX_PEN_HALF_WIDTH)
     core_depth = max(MIN_CORE_DEPTH, int(np.ceil(3 * pen)) + 1)
     core = depth >= core_depth
     if not core.any():

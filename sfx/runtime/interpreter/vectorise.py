@@ -106,7 +106,7 @@ def _strokes(thinned: _Thinned) -> list[Stroke]:
     # Corners are looked for on a line free of pixel steps, but cut from one that is not rounded off yet.
     corners = find_corners(smooth(paths, 3))
     drawn = resample(smooth(split_at(paths, corners), 6), POINT_SPACING)
-    pieces = [*zip(drawn.split(), drawn.closed.tolist(), strict=True)] if joined else []
+    pieces = [*zip(drawn.split(), drawn.closed.tolist(), strict=True)]
     pieces += [(centre + DOT, False) for centre in points[graph.dots]]
     return [Stroke(to_canvas.to_canvas(piece).astype(np.float32), closed) for piece, closed in pieces]
 
@@ -126,4 +126,8 @@ def _on_the_line(graph: SkeletonGraph, ink: Mask) -> NDArray[np.float64]:
             present = padded[y + down, x + right]
             mass += present
             shift += present[:, None] * np.array([right, down])
-    return graph.pixels + 0.5 + shift / np.maximum(mass, 1)[:, None]
+    shift /= np.maximum(mass, 1)[:, None]
+    # At a line's end the ink lies to one side only, which says nothing of the line's middle.
+    tips = np.array([end for chain in graph.chains for end in (chain[0], chain[-1])], np.int64)
+    shift[tips[graph.node_of[tips] < 0]] = 0.0
+    return graph.pixels + 0.5 + shift
