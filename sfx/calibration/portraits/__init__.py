@@ -38,8 +38,9 @@ from sfx.calibration.portraits.geometry import (
 from sfx.calibration.portraits.hand import LabelledStroke
 from sfx.calibration.portraits.label_ids import Label
 from sfx.calibration.portraits.label_map import draw_strokes, label_map, mirrored_label_map
+from sfx.calibration.portraits.masks import Parts, parts
 from sfx.calibration.portraits.picture import picture
-from sfx.calibration.portraits.regions import Parts, Region, parts
+from sfx.calibration.portraits.regions import Region
 from sfx.calibration.portraits.sampling import sample_geometry
 from sfx.calibration.portraits.strokes import strokes
 from sfx.calibration.portraits.style import (

@@ -15,6 +15,7 @@ from sfx.calibration.portraits.visibility import RawStroke, visible_runs
 
 
 def eye_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
+    """Outlines, and what the style adds: folds, irises, pupils."""
     for eye, label in (
         (curves.features.left_eye, Label.LEFT_EYE),
         (curves.features.right_eye, Label.RIGHT_EYE),
@@ -54,6 +55,7 @@ def _increasing(line: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def brow_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
+    """A closed shape or a line for each brow."""
     for brow, label in (
         (curves.features.left_brow, Label.LEFT_BROW),
         (curves.features.right_brow, Label.RIGHT_BROW),
@@ -65,6 +67,7 @@ def brow_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
 
 
 def nose_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
+    """The nose as the style draws it; nostrils in dense sketches."""
     nose = curves.features.nose
     if style.nose is NoseDrawing.FULL:
         yield nose.full, Label.NOSE, False
@@ -86,6 +89,7 @@ def nose_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
 
 
 def mouth_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
+    """Lips, the line between or the opening, and the teeth's edge."""
     mouth = curves.features.mouth
     count = len(mouth.upper)
     if style.mouth is MouthDrawing.FEW_LINES:

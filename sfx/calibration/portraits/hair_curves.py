@@ -5,6 +5,7 @@ Everything is built with the parting at x >= 0 and mirrored at the end where `Ha
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -240,6 +241,14 @@ def _receding(geometry: Geometry, hair: Hair) -> list[Points]:
     return [patch, mirrored_x(patch)]
 
 
+def _each(lines: Sequence[Points], move: Callable[[Points], Points]) -> tuple[Points, ...]:
+    """Every line moved, all in one call: curly hair has a hundred."""
+    if not lines:
+        return ()
+    ends = np.cumsum([len(line) for line in lines])[:-1]
+    return tuple(np.split(move(np.concatenate(lines)), ends))
+
+
 def build_hair(geometry: Geometry, place: Placement) -> HairCurves:
     """All curves of the hair, on the canvas."""
     hair = _under_hat(geometry)
@@ -271,12 +280,12 @@ def build_hair(geometry: Geometry, place: Placement) -> HairCurves:
     parted = canonical.fringe in (Fringe.SWEPT, Fringe.CURTAIN) or canonical.style in _HANGING
     parted = parted and canonical.fringe is not Fringe.BLUNT
     crown_x = canonical.parting * width * 0.4
-    flow = parted_flow(inner, outer, canonical) if parted else fan_flow(inner, outer, crown_x)
+    flow = parted_flow(inner, outer) if parted else fan_flow(inner, outer, crown_x)
     if canonical.curl > 0:
         flow = curl_rows(inner, outer, canonical)
         strands = curl_strands(flow, canonical)
     else:
-        strands = sample_strands(flow, inner, outer, canonical)
+        strands = sample_strands(flow, canonical)
 
     def front_on_canvas(points: Points) -> Points:
         """The hairline lies on the face's front, everything else on the silhouette."""
@@ -306,7 +315,7 @@ def build_hair(geometry: Geometry, place: Placement) -> HairCurves:
         front_hides_clothes=canonical.in_front or not canonical.covers_ears,
         inner=front_on_canvas(inner),
         outer=front_on_canvas(outer),
-        flow=tuple(front_on_canvas(line) for line in flow),
-        strands=tuple(front_on_canvas(line) for line in strands),
+        flow=_each(flow, front_on_canvas),
+        strands=_each(strands, front_on_canvas),
         bun=bun,
     )

@@ -9,7 +9,7 @@ from sfx.calibration.portraits.curve_tools import moved
 from sfx.calibration.portraits.geometry import HatStyle, Neckline
 from sfx.calibration.portraits.painter import linear, path_of
 from sfx.calibration.portraits.scene import Scene
-from sfx.calibration.portraits.wear_curves import Earring
+from sfx.calibration.portraits.wear_curves import TRIM_WIDTH, Earring
 
 
 def paint_clothes(scene: Scene) -> None:
@@ -44,7 +44,7 @@ def paint_clothes(scene: Scene) -> None:
             if worn.hem is not None:
                 painter.line(path_of(worn.hem, closed=False), dark, 3.0, 0.8, blur=1.4)
         elif not worn.flaps:
-            painter.line(neckline, look.trim, 9.5)
+            painter.line(neckline, look.trim, TRIM_WIDTH)
             if worn.hem is not None:
                 painter.line(path_of(worn.hem, closed=False), dark, 1.3, 0.8, blur=0.5)
     for flap in worn.flaps:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TypeVar
+from dataclasses import replace
 
 import numpy as np
 
+from sfx.calibration.portraits.dice import Dice, Person
 from sfx.calibration.portraits.geometry import (
     Beard,
     BeardStyle,
     Brows,
     EarringStyle,
     Eyes,
-    Fringe,
     Geometry,
     Glasses,
     GlassesStyle,
@@ -29,57 +26,20 @@ from sfx.calibration.portraits.geometry import (
     Pose,
     Wear,
 )
-
-Choice = TypeVar("Choice", bound=Enum)
-
-
-@dataclass(frozen=True)
-class _Person:
-    """The latent variables behind a face."""
-
-    masculine: float
-    """0 feminine .. 1 masculine."""
-    child: float
-    """0 grown up .. 1 a young child."""
-    old: float
-    """0 young .. 1 elderly."""
+from sfx.calibration.portraits.hair_sampling import sample_hair
 
 
-class _Dice:
-    """Draws from one generator."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-
-    def chance(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
-
-    def even(self, low: float, high: float) -> float:
-        return float(self.rng.uniform(low, high))
-
-    def around(self, mean: float, spread: float, reach: float = 2.2) -> float:
-        """Normal, clipped at `reach` deviations."""
-        return float(np.clip(self.rng.normal(mean, spread), mean - reach * spread, mean + reach * spread))
-
-    def sign(self) -> float:
-        return 1.0 if self.rng.random() < 0.5 else -1.0
-
-    def one_of(self, choices: Sequence[tuple[Choice, float]]) -> Choice:
-        weights = np.array([weight for _, weight in choices])
-        return choices[int(self.rng.choice(len(choices), p=weights / weights.sum()))][0]
-
-
-def _person(dice: _Dice) -> _Person:
+def _person(dice: Dice) -> Person:
     # Both presentations are frequent, those between are rarer but occur.
     masculine = dice.even(0.0, 1.0)
     masculine = float(np.clip(0.5 + 0.5 * np.sign(masculine - 0.5) * abs(2 * masculine - 1) ** 0.6, 0.0, 1.0))
     age = dice.rng.random()
     child = dice.even(0.35, 1.0) if age < 0.11 else 0.0
     old = dice.even(0.4, 1.0) if age > 0.83 else 0.0
-    return _Person(masculine * (1.0 - 0.5 * child), child, old)
+    return Person(masculine * (1.0 - 0.5 * child), child, old)
 
 
-def _pose(dice: _Dice) -> Pose:
+def _pose(dice: Dice) -> Pose:
     off_centre = dice.chance(0.2)
     spread = 8.0 if off_centre else 2.2
     return Pose(
@@ -92,7 +52,7 @@ def _pose(dice: _Dice) -> Pose:
     )
 
 
-def _head(dice: _Dice, person: _Person) -> Head:
+def _head(dice: Dice, person: Person) -> Head:
     masculine, child = person.masculine, person.child
     jaw = float(np.clip(dice.around(0.26 + 0.42 * masculine, 0.17), 0.0, 1.0))
     chin = dice.around(221.5 + 5.0 * masculine, 4.0) - 9.0 * child
@@ -111,7 +71,7 @@ def _head(dice: _Dice, person: _Person) -> Head:
     )
 
 
-def _eyes(dice: _Dice, person: _Person) -> Eyes:
+def _eyes(dice: Dice, person: Person) -> Eyes:
     feminine = 1.0 - person.masculine
     return Eyes(
         y=dice.around(123.0, 1.8) + 4.0 * person.child,
@@ -129,7 +89,7 @@ def _eyes(dice: _Dice, person: _Person) -> Eyes:
     )
 
 
-def _brows(dice: _Dice, person: _Person) -> Brows:
+def _brows(dice: Dice, person: Person) -> Brows:
     feminine = 1.0 - person.masculine
     return Brows(
         y=dice.around(102.0 - 1.0 * feminine, 1.8) + 2.0 * person.child,
@@ -142,7 +102,7 @@ def _brows(dice: _Dice, person: _Person) -> Brows:
     )
 
 
-def _nose(dice: _Dice, person: _Person) -> Nose:
+def _nose(dice: Dice, person: Person) -> Nose:
     return Nose(
         base=dice.around(168.5, 2.5) - 2.5 * person.child,
         half_width=dice.around(13.4 + 1.8 * person.masculine, 1.7) - 1.2 * person.child,
@@ -152,7 +112,7 @@ def _nose(dice: _Dice, person: _Person) -> Nose:
     )
 
 
-def _mouth(dice: _Dice, person: _Person) -> Mouth:
+def _mouth(dice: Dice, person: Person) -> Mouth:
     feminine = 1.0 - person.masculine
     smile = float(np.clip(dice.around(0.42, 0.27), -0.1, 1.0))
     gap = teeth = 0.0
@@ -177,118 +137,7 @@ def _mouth(dice: _Dice, person: _Person) -> Mouth:
     )
 
 
-def _hair_style(dice: _Dice, person: _Person) -> HairStyle:
-    masculine, feminine = person.masculine, 1.0 - person.masculine
-    grown = 1.0 - person.child
-    return dice.one_of(
-        (
-            (HairStyle.BALD, 0.11 * masculine * grown * (1 + person.old) + 0.005),
-            (HairStyle.RECEDING, (0.03 + 0.18 * person.old) * masculine * grown),
-            (HairStyle.CROP, 0.20 * masculine + 0.01 * feminine),
-            (HairStyle.SHORT, 0.40 * masculine + 0.12 * feminine),
-            (HairStyle.BOB, 0.23 * feminine + 0.02 * masculine),
-            (HairStyle.LONG, 0.36 * feminine + 0.05 * masculine),
-            (HairStyle.CURLY, 0.13),
-            (HairStyle.BUN, 0.10 * feminine + 0.02 * masculine),
-            (HairStyle.PONYTAIL, 0.08 * feminine + 0.01 * masculine),
-        )
-    )
-
-
-def _hair(dice: _Dice, person: _Person, head: Head) -> Hair:
-    style = _hair_style(dice, person)
-    if style is HairStyle.BALD:
-        return Hair()
-    parting = dice.sign() * dice.even(0.05, 0.8)
-    seed = int(dice.rng.integers(1, 2**31))
-    strands = dice.even(0.15, 1.0) if dice.chance(0.34) else 0.0
-    common = Hair(
-        style=style,
-        hairline=dice.around(63.0 - 2.0 * person.child, 3.6),
-        parting=parting,
-        temple=dice.even(0.1, 0.9),
-        strands=strands,
-        strand_seed=seed if strands else 0,
-    )
-    if style is HairStyle.RECEDING:
-        return replace(
-            common,
-            side_volume=dice.even(1.5, 5.0),
-            sideburn=dice.even(132.0, 146.0),
-            strands=0.0,
-            strand_seed=0,
-        )
-    if style is HairStyle.CROP:
-        return replace(
-            common,
-            top_volume=dice.even(3.0, 8.0),
-            side_volume=dice.even(1.5, 3.5),
-            sideburn=dice.even(124.0, 142.0),
-            strands=0.0,
-            strand_seed=0,
-        )
-    if style is HairStyle.SHORT:
-        fringe = dice.one_of(
-            ((Fringe.NONE, 0.42), (Fringe.SWEPT, 0.36), (Fringe.BLUNT, 0.12), (Fringe.CURTAIN, 0.10))
-        )
-        return replace(
-            common,
-            fringe=fringe,
-            fringe_depth=0.0 if fringe is Fringe.NONE else dice.even(0.0, 1.0),
-            top_volume=dice.even(8.0, 19.0),
-            side_volume=dice.even(2.5, 8.0),
-            sweep=dice.even(0.0, 9.0),
-            sideburn=dice.even(126.0, 148.0),
-            tufts=dice.even(1.5, 4.5) if dice.chance(0.5) else 0.0,
-        )
-    if style is HairStyle.CURLY:
-        big = dice.chance(0.45)
-        hanging = dice.chance(0.35 + 0.4 * (1 - person.masculine))
-        return replace(
-            common,
-            top_volume=dice.even(14.0, 22.0) if big else dice.even(8.0, 14.0),
-            side_volume=(dice.even(16.0, 30.0) if big else dice.even(9.0, 15.0))
-            if hanging
-            else dice.even(4.0, 11.0),
-            curl=dice.even(1.8, 4.2),
-            covers_ears=hanging,
-            length=dice.even(160.0, 208.0) if hanging else 0.0,
-            sideburn=dice.even(124.0, 142.0),
-        )
-    if style in (HairStyle.BUN, HairStyle.PONYTAIL):
-        fringe = dice.one_of(((Fringe.NONE, 0.74), (Fringe.CURTAIN, 0.14), (Fringe.BLUNT, 0.12)))
-        return replace(
-            common,
-            fringe=fringe,
-            fringe_depth=0.0 if fringe is Fringe.NONE else dice.even(0.2, 1.0),
-            top_volume=dice.even(5.0, 10.0),
-            side_volume=dice.even(1.5, 4.5),
-            sideburn=dice.even(122.0, 136.0),
-            bun=dice.even(19.0, 28.0) if style is HairStyle.BUN else 0.0,
-        )
-    fringe = dice.one_of(
-        ((Fringe.NONE, 0.54), (Fringe.BLUNT, 0.19), (Fringe.SWEPT, 0.15), (Fringe.CURTAIN, 0.12))
-    )
-    covers = dice.chance(0.68)
-    long = style is HairStyle.LONG
-    wave = dice.even(1.2, 4.6) if dice.chance(0.5) else 0.0
-    return replace(
-        common,
-        fringe=fringe,
-        fringe_depth=0.0 if fringe is Fringe.NONE else dice.even(0.0, 1.0),
-        length=dice.even(268.0, 310.0) if long else dice.even(182.0, 218.0),
-        top_volume=dice.even(7.0, 16.0),
-        side_volume=dice.even(8.0, 21.0),
-        wave=wave,
-        wave_length=dice.even(30.0, 52.0),
-        flare=dice.even(-4.0, 14.0) if long else dice.even(-9.0, 12.0),
-        covers_ears=covers,
-        in_front=dice.chance(0.6) if long else True,
-        sideburn=dice.even(124.0, 136.0),
-    )
-
-
-def _beard(dice: _Dice, person: _Person) -> Beard:
+def _beard(dice: Dice, person: Person) -> Beard:
     if person.child > 0 or person.masculine < 0.6 or not dice.chance(0.33):
         return Beard()
     style = dice.one_of(
@@ -308,7 +157,7 @@ def _beard(dice: _Dice, person: _Person) -> Beard:
     )
 
 
-def _glasses(dice: _Dice) -> Glasses:
+def _glasses(dice: Dice) -> Glasses:
     if not dice.chance(0.25):
         return Glasses()
     dark = dice.chance(0.4)
@@ -336,7 +185,7 @@ def _glasses(dice: _Dice) -> Glasses:
     return Glasses(style, width, min(height, 24.0), squareness, thickness, dark)
 
 
-def _wear(dice: _Dice, person: _Person, hair: Hair) -> Wear:
+def _wear(dice: Dice, person: Person, hair: Hair) -> Wear:
     neckline = dice.one_of(
         (
             (Neckline.BARE, 0.14),
@@ -362,10 +211,10 @@ def _wear(dice: _Dice, person: _Person, hair: Hair) -> Wear:
 
 def sample_geometry(rng: np.random.Generator) -> Geometry:
     """A plausible portrait; equal generators give equal portraits."""
-    dice = _Dice(rng)
+    dice = Dice(rng)
     person = _person(dice)
     head = _head(dice, person)
-    hair = _hair(dice, person, head)
+    hair = sample_hair(dice, person)
     wear = _wear(dice, person, hair)
     if wear.earring is not EarringStyle.NONE and hair.covers_ears and dice.chance(0.75):
         hair = replace(hair, covers_ears=False) if hair.style in (HairStyle.BOB, HairStyle.LONG) else hair

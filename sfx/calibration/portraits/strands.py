@@ -22,7 +22,7 @@ def _crown(outer: Points, x: float) -> int:
     return int(np.argmin(np.abs(outer[:, 0] - x) + 1000.0 * low))
 
 
-def parted_flow(inner: Points, outer: Points, hair: Hair) -> list[Points]:
+def parted_flow(inner: Points, outer: Points) -> list[Points]:
     """Lines from the parting to both ends, between the hairline and the outer edge."""
     start = _apex(inner)
     crown = _crown(outer, inner[start, 0] * 0.55)
@@ -58,7 +58,7 @@ def fan_flow(inner: Points, outer: Points, crown_x: float) -> list[Points]:
     return lines
 
 
-def sample_strands(flow: list[Points], inner: Points, outer: Points, hair: Hair) -> list[Points]:
+def sample_strands(flow: list[Points], hair: Hair) -> list[Points]:
     """Pieces of lines between neighbouring flow lines; `hair.strands` says how many."""
     rng = np.random.default_rng(hair.strand_seed)
     half = len(flow) // 2

@@ -12,6 +12,9 @@ from sfx.calibration.portraits.hat_curves import HatCurves, build_hat
 from sfx.calibration.portraits.head_curves import Ear, HeadCurves
 from sfx.calibration.portraits.placement import Placement
 
+TRIM_WIDTH = 9.5
+"""Width of the band along a neckline, canvas units; half of it lies on the clothes."""
+
 
 @dataclass(frozen=True)
 class Clothes:

@@ -14,6 +14,7 @@ from sfx.calibration.portraits.visibility import RawStroke
 
 
 def glasses_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
+    """Rims, bridge and bar; the temples are cut on their own."""
     glasses = curves.wear.glasses
     if glasses is None:
         return
@@ -32,6 +33,7 @@ def glasses_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
 
 
 def jewellery_lines(curves: Curves) -> Iterator[RawStroke]:
+    """Both earrings."""
     wear = curves.wear
     for earring in (wear.left_earring, wear.right_earring):
         if earring is not None:
@@ -77,6 +79,7 @@ def ear_lines(curves: Curves, style: SketchStyle) -> Iterator[tuple[RawStroke, R
 
 
 def clothes_lines(curves: Curves, style: SketchStyle) -> Iterator[RawStroke]:
+    """Collar flaps, hems and folds; the outline comes with the regions."""
     worn = curves.wear.clothes
     if worn is None or not style.clothes:
         return
