@@ -18,8 +18,8 @@ TANGENT_REACH = 9
 MAX_TURN = np.cos(np.radians(50.0))
 """A line goes straight on through a junction where it turns by less than 50 degrees."""
 
-MAX_GAP = 4.0
-"""Widest gap closed between two ends that face each other, in pixels: no point of it is over 2 from ink."""
+MAX_GAP = 4.2
+"""Widest gap closed between two ends that face each other, in pixels; see `_bridgeable`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def _pair_across_gaps(
     free = np.flatnonzero((graph.node_of[tips] < 0) & ~rings.astype(bool))
     if len(free) < 2:
         return
-    pairs = free[cKDTree(points[tips[free]]).query_pairs(MAX_GAP, output_type="ndarray")]
+    pairs = free[cKDTree(graph.pixels[tips[free]]).query_pairs(MAX_GAP, output_type="ndarray")]
     one, other = pairs[:, 0], pairs[:, 1]
     gap = points[tips[other]] - points[tips[one]]
     width = np.maximum(np.hypot(gap[:, 0], gap[:, 1]), 1e-9)
@@ -155,9 +155,16 @@ def _pair_across_gaps(
     towards = np.where(width > 2.0, (outward[one] * gap).sum(axis=1) / width, 1.0)
     back = np.where(width > 2.0, -(outward[other] * gap).sum(axis=1) / width, 1.0)
     good = np.minimum(np.minimum(towards, back), straight) > MAX_TURN
+    good &= _bridgeable(graph.pixels[tips[other]] - graph.pixels[tips[one]])
     for index in np.argsort(width).tolist():
         first, second = int(one[index]), int(other[index])
         # A short dash that bends is no loop.
         possible = first // 2 != second // 2 or len(graph.chains[first // 2]) > 3 * MAX_GAP
         if good[index] and possible and first not in partner and second not in partner:
             partner[first], partner[second] = second, first
+
+
+def _bridgeable(steps: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether a straight line over whole pixels, (n, 2), stays within 2 pixels of its ends, smoothed as well."""
+    longer, shorter = np.abs(steps).max(axis=1), np.abs(steps).min(axis=1)
+    return np.asarray((longer <= 4) & (longer + shorter <= 5))

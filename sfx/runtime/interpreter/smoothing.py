@@ -132,6 +132,8 @@ def resample(paths: Paths, spacing: float) -> Paths:
 
     An open path gets at least 2 points, a closed one at least 4.
     """
+    if not len(paths.counts):
+        return paths
     looped = [
         np.concatenate([points, points[:1]]) if is_closed else points
         for points, is_closed in zip(paths.split(), paths.closed.tolist(), strict=True)
