@@ -65,7 +65,7 @@ def export(checkpoint: Path, out: Path, force: bool) -> None:
         raise MissingPackageError(
             f"export: expected the package {error.name}, found none; install it with: pip install 'sfx[export]'"
         ) from error
-    console = Console(stderr=True)
+    console = Console(stderr=True, log_path=False)
     with console.status("starting") as status:
 
         def tell(step: str) -> None:

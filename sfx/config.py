@@ -7,7 +7,7 @@ treats any of them apart: export, run and bench read these numbers and nothing e
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,16 @@ class ModelConfig:
     def tap_of(self, head: int) -> int:
         """Which feature map head `head` reads: 0 for c3, 1 for p2, 2 for p1."""
         return sum(head >= bound for bound in self.head_taps)
+
+    def with_all_heads(self) -> ModelConfig:
+        """The published network: every style head exists in every encoder, the dead ones too."""
+        heads = tuple(range(self.n_styles))
+        return replace(
+            self,
+            sketch_coarse=replace(self.sketch_coarse, heads=heads),
+            sketch_fine=replace(self.sketch_fine, heads=heads),
+            face_fine=replace(self.face_fine, heads=heads),
+        )
 
 
 def _published_encoder(in_channels: int, heads: range) -> EncoderConfig:

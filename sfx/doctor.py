@@ -45,11 +45,12 @@ def diagnose() -> list[Finding]:
 
 def print_findings(findings: list[Finding]) -> None:
     """Print the findings as a table, and each fix on a line that can be copied."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     styles = {"good": "green", "missing": "yellow", "problem": "red"}
-    table = Table(show_edge=False)
+    table = Table(box=box.SIMPLE)
     for heading in ("", "state", "found"):
         table.add_column(heading, overflow="fold")
     for finding in findings:
@@ -123,7 +124,8 @@ def _onnxruntime() -> Iterator[Finding]:
         fix = f"pip install --force-reinstall {distribution}"
         yield Finding(subject, "problem", f"{plain or gpu}, does not import: {error}", fix)
         return
-    names = ", ".join(name.removesuffix("ExecutionProvider") for name in providers)
+    ours = ("CPUExecutionProvider", "CUDAExecutionProvider")
+    names = ", ".join(name.removesuffix("ExecutionProvider") for name in ours if name in providers)
     yield Finding(subject, "good", f"{plain or gpu}: fp32 on {names}")
 
 

@@ -6,14 +6,12 @@ those, and the time of a dense network does not depend on its values.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sfx.benchmarks.bench import Runner, StageTimes, Stopwatch
-from sfx.config import EncoderConfig, ModelConfig
+from sfx.config import ModelConfig
 from sfx.errors import MissingPackageError
 from sfx.samples import sample_appearance, sample_label_map
 
-EAGER = "peer: original, eager PyTorch"
+EAGER = "eager original"
 
 
 def peer_runners(config: ModelConfig, batch: int) -> list[Runner]:
@@ -30,7 +28,7 @@ def peer_runners(config: ModelConfig, batch: int) -> list[Runner]:
         ) from error
 
     torch.manual_seed(0)
-    model = Spse(with_all_heads(config))
+    model = Spse(config.with_all_heads())
     published = Published(config, model.state_dict(), model.latent_avg, all_heads=True)
     sketches = [sample_label_map(seed, config.encoder_size) for seed in range(batch)]
     photos = [sample_appearance(seed, config.appearance_size) for seed in range(batch)]
@@ -50,18 +48,3 @@ def peer_runners(config: ModelConfig, batch: int) -> list[Runner]:
         return watch.times
 
     return [Runner(EAGER, batch, "torch", "cpu", "fp32", run)]
-
-
-def with_all_heads(config: ModelConfig) -> ModelConfig:
-    """The configuration of the published network, in which every style head exists in every encoder."""
-    heads = tuple(range(config.n_styles))
-
-    def whole(encoder: EncoderConfig) -> EncoderConfig:
-        return replace(encoder, heads=heads)
-
-    return replace(
-        config,
-        sketch_coarse=whole(config.sketch_coarse),
-        sketch_fine=whole(config.sketch_fine),
-        face_fine=whole(config.face_fine),
-    )

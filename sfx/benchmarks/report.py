@@ -84,6 +84,7 @@ def write_json(report: Report, path: Path) -> None:
 
 def print_report(report: Report) -> None:
     """Print the report as tables."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
@@ -92,22 +93,21 @@ def print_report(report: Report) -> None:
     console.print(
         f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}", markup=False
     )
-    table = Table(
-        "case", "batch", "backend", "precision", "p50 ms", "p90", "p99", "min", "runs", show_edge=False
-    )
+    table = Table(box=box.SIMPLE)
+    for heading in ("case", "batch", "ran on", "p50 ms", "p90", "p99", "min", "runs"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading in ("case", "ran on") else "right")
     for case in report.cases:
         runner = case.runner
-        where = f"{runner.backend} {runner.device}"
-        table.add_row(
-            runner.name, str(runner.batch), where, runner.precision, *_cells(case.totals), style="bold"
-        )
+        where = f"{runner.backend} {runner.device} {runner.precision}"
+        table.add_row(runner.name, str(runner.batch), where, *_cells(case.totals), style="bold")
         for stage, seconds in case.stages.items():
-            table.add_row(f"  {stage}", "", "", "", *_cells(seconds))
+            table.add_row(f"  {stage}", "", "", *_cells(seconds))
     console.print(table)
     for ratio in ratios(report.cases):
         console.print(
-            f"{ratio['name']}, batch {ratio['batch']}: {ratio['median']:.1f} times as fast as the original in eager "
-            f"PyTorch (rounds {ratio['min']:.1f} to {ratio['max']:.1f})",
+            f"{ratio['name']}, batch {ratio['batch']}: {ratio['median']:.1f} times as fast as the eager original "
+            f"(rounds {ratio['min']:.1f} to {ratio['max']:.1f})",
+            soft_wrap=True,
             markup=False,
             highlight=False,
         )

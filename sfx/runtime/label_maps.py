@@ -62,7 +62,7 @@ def _labels(image: Image.Image, *, forced: bool) -> Labels | None:
         # Two values: ink and paper. As ids they would make a sketch of a single left eye.
         return np.asarray(image).astype(np.uint8) if forced else None
     if image.mode in ("L", "LA", "F") or image.mode.startswith("I"):
-        values = np.asarray(image.getchannel(0))
+        values = np.asarray(image.getchannel(0) if image.mode == "LA" else image)
         return values.astype(np.uint8) if _are_ids(values) else None
     return _from_colours(image)
 

@@ -19,7 +19,7 @@ from sfx.errors import InputError
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 64_000_000
 """A 64-megapixel photo decodes to 192 MB; beyond that a small file could fill the memory."""
-READ_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF")
+READ_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 READ_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 WRITE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 

@@ -1,0 +1,31 @@
+# Everything is set up in .venv by the targets themselves, from Python 3.11 and make alone.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test setup lint clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# A small model with random weights, exported and run: the whole path in under a minute.
+demo: setup
+	$(BIN)/python -m sfx.export.seeded demo
+	$(BIN)/sfx export demo/checkpoint.pt --out demo/engines --force
+	$(BIN)/sfx run demo/sketch.png --appearance demo/reference.png --bundle demo/engines --out demo --couple
+
+lint: setup
+	$(BIN)/ruff format --check sfx tests
+	$(BIN)/ruff check sfx tests
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) demo dist .mypy_cache .pytest_cache .ruff_cache
