@@ -61,11 +61,10 @@ def open_picture(path: Path) -> Picture:
                 f"found {file_bytes / 2**20:.0f} MB"
             )
         with warnings.catch_warnings():
-            # The size is checked below, before anything is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
-        with image:
-            return _fit(_decode(image, str(path)), str(path))
+            # Pillow warns of large sizes, which are checked here, and of odd metadata, which nothing here reads.
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                return _fit(_decode(image, str(path)), str(path))
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         bomb = isinstance(error, Image.DecompressionBombError)
         found = "more pixels than that" if bomb else "a file of another kind"

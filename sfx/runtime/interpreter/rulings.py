@@ -38,6 +38,8 @@ def without_rulings(levels: Levels) -> Levels:
         return levels
     limit = FAINT * quantile(counts, 0.95)
     faint = (levels >= 6) & (levels < limit)
+    if faint.mean() < MIN_FAINT_SHARE:
+        return levels
     # The blur beside ink is faint too, and says nothing of the paper.
     if (faint & (maximum_5x5(levels) < limit)).mean() < MIN_FAINT_SHARE:
         return levels

@@ -46,12 +46,13 @@ def skeleton_graph(ink: Mask, ink_depth: NDArray[np.int32]) -> SkeletonGraph:
     pixels = np.stack([columns, rows], axis=1).astype(np.int32)
     depth = ink_depth[rows, columns].astype(np.float32)
     links = _neighbour_pairs(thinned)
-    keep = _prune(links, depth)
+    traced, dots = _trace(links, len(pixels))
+    keep = _without_whiskers(traced, links, depth)
     if not keep.all():
         renumbered = np.cumsum(keep) - 1
         links = renumbered[links[keep[links].all(axis=1)]]
         pixels, depth = pixels[keep], depth[keep]
-    traced, dots = _trace(links, len(pixels))
+        traced, dots = _trace(links, len(pixels))
     forks = np.bincount(links.ravel(), minlength=len(pixels)) > 2
     chains, bridges = _split_off_bridges(traced, forks, depth)
     return SkeletonGraph(pixels, depth, chains, bridges, dots, _number_junctions(bridges, forks))
@@ -68,7 +69,8 @@ def _neighbour_pairs(thinned: Mask) -> NDArray[np.int64]:
 
     This mixed adjacency gives a pixel inside a line exactly two neighbours, also on the line's steps.
     """
-    index = np.cumsum(thinned.ravel(), dtype=np.int64).reshape(thinned.shape) - 1
+    index = np.zeros(thinned.shape, np.int64)
+    index[thinned] = np.arange(np.count_nonzero(thinned))
     right = thinned[:, :-1] & thinned[:, 1:]
     below = thinned[:-1] & thinned[1:]
     falling = thinned[:-1, :-1] & thinned[1:, 1:] & ~thinned[:-1, 1:] & ~thinned[1:, :-1]
@@ -118,7 +120,9 @@ def _trace(links: NDArray[np.int64], count: int) -> tuple[list[NDArray[np.int64]
     return chains, np.flatnonzero(degree == 0)
 
 
-def _prune(links: NDArray[np.int64], depth: NDArray[np.float32]) -> Mask:
+def _without_whiskers(
+    chains: list[NDArray[np.int64]], links: NDArray[np.int64], depth: NDArray[np.float32]
+) -> Mask:
     """Pixels to keep: bool (n,). Whiskers that reach no further than their junction's own thickness go.
 
     Thinning leaves them where a thick pen's edge is rough. At a junction where all lines are that short,
@@ -126,7 +130,6 @@ def _prune(links: NDArray[np.int64], depth: NDArray[np.float32]) -> Mask:
     """
     keep = np.ones(len(depth), np.bool_)
     degree = np.bincount(links.ravel(), minlength=len(depth))
-    chains, _ = _trace(links, len(depth))
     longest = np.zeros(len(depth))
     for chain in chains:
         for end in (chain[0], chain[-1]):
