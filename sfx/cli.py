@@ -198,8 +198,9 @@ def bench(
     from sfx.benchmarks.bench import run_bench
     from sfx.benchmarks.report import print_report, write_json
 
+    batches = _batches(batch)
     with _load(settings) as pipeline:
-        report = run_bench(pipeline, _batches(batch), iterations, warmup, peers=peers)
+        report = run_bench(pipeline, batches, iterations, warmup, peers=peers)
     print_report(report)
     if json_file is not None:
         write_json(report, json_file)

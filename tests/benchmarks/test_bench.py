@@ -1,0 +1,110 @@
+"""The benchmark: interleaved rounds, right arithmetic, and a report in schema 1."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from sfx.benchmarks.bench import Case, Report, Runner, StageTimes, run_bench, run_rounds
+from sfx.benchmarks.environment import describe
+from sfx.benchmarks.peers import EAGER, peer_runners
+from sfx.benchmarks.report import print_report, ratios, summary_ms, to_json, write_json
+from sfx.engines.bundle import Bundle
+from sfx.runtime.pipeline import load
+
+
+def runner(name: str, log: list[str], seconds: float = 0.0) -> Runner:
+    def run() -> StageTimes:
+        log.append(name)
+        return {"a": seconds, "b": 2 * seconds}
+
+    return Runner(name, 1, "openvino", "cpu", "fp32", run)
+
+
+def test_rounds_are_interleaved_and_warm_up_is_not_counted() -> None:
+    log: list[str] = []
+    cases = run_rounds([runner("x", log, 0.1), runner("y", log, 0.2)], iterations=3, warmup=2)
+    assert log == ["x", "y"] * 5
+    assert [case.totals for case in cases] == [pytest.approx([0.3] * 3), pytest.approx([0.6] * 3)]
+    assert cases[1].stages["b"] == pytest.approx([0.4] * 3)
+
+
+def test_summary_is_in_milliseconds() -> None:
+    summary = summary_ms([0.001 * value for value in range(1, 101)])
+    assert summary["p50"] == pytest.approx(50.5)
+    assert summary["p90"] == pytest.approx(90.1)
+    assert summary["mean"] == pytest.approx(50.5)
+    assert (summary["min"], summary["max"], summary["n"]) == (pytest.approx(1), pytest.approx(100), 100)
+
+
+def test_ratio_is_taken_within_rounds() -> None:
+    log: list[str] = []
+    ours = Case(runner("interactive", log), {}, [1.0, 2.0, 1.0])
+    peer = Case(runner(EAGER, log), {}, [10.0, 24.0, 11.0])
+    (ratio,) = ratios([ours, peer])
+    assert (ratio["name"], ratio["median"], ratio["min"], ratio["max"]) == ("interactive", 11.0, 10.0, 12.0)
+    assert ratios([ours]) == []
+
+
+def test_bench_of_a_bundle_with_its_peer(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with load(bundle.path) as pipeline:
+        report = run_bench(pipeline, (1, 2), iterations=2, warmup=1, peers=True)
+    write_json(report, tmp_path / "report.json")
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["schema"] == 1
+    assert {"environment", "bundle", "cases", "ratios", "cold_start_ms", "peak_rss_mb"} <= content.keys()
+    cases = {(case["name"], case["batch"]): case for case in content["cases"]}
+    assert cases.keys() == {(name, batch) for name in ("interactive", "first", EAGER) for batch in (1, 2)}
+    interactive, first = cases["interactive", 1], cases["first", 1]
+    assert set(interactive["stages_ms"]) == {"sketch_encoder", "combine", "synthesis"}
+    assert set(first["stages_ms"]) == {"appearance_encoder", "sketch_encoder", "combine", "synthesis"}
+    assert (interactive["backend"], interactive["device"], interactive["precision"]) == (
+        "openvino",
+        "cpu",
+        "fp32",
+    )
+    for case in cases.values():
+        assert set(case["total_ms"]) == {"p50", "p90", "p95", "p99", "mean", "min", "max", "n"}
+        assert case["total_ms"]["n"] == 2
+        assert 0 < case["total_ms"]["min"] <= case["total_ms"]["p50"] <= case["total_ms"]["max"]
+        assert sum(stage["mean"] for stage in case["stages_ms"].values()) == pytest.approx(
+            case["total_ms"]["mean"]
+        )
+    assert {ratio["name"] for ratio in content["ratios"]} == {"interactive", "first"}
+    assert content["cold_start_ms"] > 0
+    assert content["peak_rss_mb"] > 10
+    assert content["environment"]["cores"] >= 1
+    print_report(report)
+    printed = capsys.readouterr().out
+    assert "times as fast as the eager original" in printed
+    assert "interactive" in printed
+
+
+def test_stage_times_are_wall_time(bundle: Bundle) -> None:
+    with load(bundle.path) as pipeline:
+        started = time.perf_counter()
+        report = run_bench(pipeline, (1,), iterations=2, warmup=0)
+        elapsed = time.perf_counter() - started
+    measured = sum(sum(case.totals) for case in report.cases) + report.cold_start_ms / 1e3
+    assert measured < elapsed
+
+
+def test_peer_has_the_dead_heads(bundle: Bundle) -> None:
+    (peer,) = peer_runners(bundle.manifest.model, 1)
+    assert set(peer.run()) == {"appearance_encoder", "sketch_encoder", "synthesis"}
+    every = bundle.manifest.model.with_all_heads()
+    assert len(every.sketch_coarse.heads) == len(every.face_fine.heads) == 10
+
+
+def test_environment_is_plain_json() -> None:
+    assert json.loads(json.dumps(describe()))["packages"]["openvino"]
+
+
+def test_report_without_peers_has_no_ratio() -> None:
+    report = Report({}, {}, [Case(runner("interactive", []), {"a": [1.0]}, [1.0])], 1.0, 2.0)
+    assert to_json(report)["ratios"] == []
