@@ -22,6 +22,9 @@ SPACINGS = slice(6, 103)
 FAINT = 0.6
 """A ruled line has less than this share of the ink's contrast."""
 
+MIN_LINE_SHARE = 0.5
+"""How much of a ruled line's length shows between the ink, at least."""
+
 MIN_FAINT_SHARE = 0.01
 """Five lines one pixel wide are a hundredth of a page of 512 rows; with less there is nothing to look for."""
 
@@ -87,7 +90,14 @@ def _regular_slope(weak: Floats) -> float | None:
         return None
     lag = int(np.argmax(lags)) + SPACINGS.start
     twice = likeness[2 * lag - 2 : 2 * lag + 3]
-    return best if likeness[lag] > 0.35 and twice.size and twice.max() > 0.25 else None
+    if likeness[lag] < 0.35 or not twice.size or twice.max() < 0.25:
+        return None
+    # Scaling a picture without care makes ink fainter in every few rows; only a ruled line is faint all along.
+    above_noise = weights > 0.5 * np.median(weights)
+    along = np.bincount(_sheared(rows[above_noise], columns[above_noise], best, weak.shape)) / weak.shape[1]
+    along = np.convolve(along, np.ones(3), "same")
+    fullest = np.sort(along)[::-1][min(weak.shape[0] // lag, len(along) - 1)]
+    return best if fullest - np.median(along) > MIN_LINE_SHARE else None
 
 
 def _sheared(

@@ -97,6 +97,11 @@ def test_a_photo_of_paper_in_uneven_light(size, light_ink):
     assert_recovered(255 - photo if light_ink else photo, size)
 
 
+@pytest.mark.parametrize(("size", "noise"), [(512, 6), (1000, 12), (2000, 25)])
+def test_a_noisy_photo_in_poor_light(size, noise):
+    assert_recovered(photographed(draw(face(), (size, size), size / 200), noise=noise), (size, size))
+
+
 def test_a_photo_of_a_faint_pencil_drawing():
     drawing = 255 - (255 - draw(face(), 1200, 5).astype(int)) * 2 // 5
     assert_recovered(photographed(drawing.astype(np.uint8)), (1200, 1200))

@@ -114,6 +114,15 @@ def test_the_pixel_size_of_a_thicket_does_not_matter(seed):
         assert agreement(read_drawing(larger), reference, 1.0) > 0.99, size
 
 
+@pytest.mark.parametrize("size", [250, 300, 400])
+def test_a_dense_edge_map_made_small_is_still_a_drawing(size):
+    dense_map = Image.fromarray(hatching(2, 400))
+    for kernel in (Image.Resampling.BOX, Image.Resampling.BICUBIC):
+        small = read_drawing(np.asarray(dense_map.resize((size, size), kernel)))
+        # Lines that fall together when made small stay together, but none leaves its place.
+        assert agreement(small, read_drawing(np.asarray(dense_map)), 2.0) > 0.97
+
+
 def line(*points: tuple[float, float]) -> np.ndarray:
     return np.array(points, float)
 
