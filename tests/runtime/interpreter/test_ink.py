@@ -177,3 +177,10 @@ def test_filled_silhouettes_are_refused():
     for ink in (head, head | shoulders, data.horse() == 0):
         with pytest.raises(InputError, match="filled silhouette"):
             read_drawing(np.where(ink, 0, 255).astype(np.uint8))
+
+
+def test_a_pale_wash_hides_no_lines():
+    drawing = coloured(draw(face(), 512, 2), (110, 110, 110), (255, 255, 255))
+    drawing[40:300, 200:400] = np.minimum(drawing[40:300, 200:400], 222)
+    found, _ = recovered(read_drawing(drawing), (512, 512))
+    assert found > 0.98
