@@ -44,6 +44,11 @@ def peak_rss_mb() -> float:
     import resource
     import sys
 
+    # Linux's getrusage carries the parent's peak over into a child process; the status file does not.
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts kilobytes, macOS bytes.
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

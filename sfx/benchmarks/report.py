@@ -94,14 +94,14 @@ def print_report(report: Report) -> None:
         f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}", markup=False
     )
     table = Table(box=box.SIMPLE)
-    for heading in ("case", "batch", "ran on", "p50 ms", "p90", "p99", "min", "runs"):
+    for heading in ("case", "ran on", "p50 ms", "p90", "p99", "min", "n"):
         table.add_column(heading, no_wrap=True, justify="left" if heading in ("case", "ran on") else "right")
     for case in report.cases:
         runner = case.runner
         where = f"{runner.backend} {runner.device} {runner.precision}"
-        table.add_row(runner.name, str(runner.batch), where, *_cells(case.totals), style="bold")
+        table.add_row(f"{runner.name} x{runner.batch}", where, *_cells(case.totals), style="bold")
         for stage, seconds in case.stages.items():
-            table.add_row(f"  {stage}", "", "", *_cells(seconds))
+            table.add_row(f"  {stage}", "", *_cells(seconds))
     console.print(table)
     for ratio in ratios(report.cases):
         console.print(
