@@ -69,7 +69,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         residual: Tensor = self.res_layer(x)
-        return residual + self.shortcut_layer(x)
+        shortcut: Tensor = self.shortcut_layer(x)
+        return residual + shortcut
 
 
 class StyleHead(nn.Module):

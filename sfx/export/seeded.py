@@ -57,9 +57,11 @@ def write_seeded_checkpoint(path: Path, config: ModelConfig, seed: int = 0) -> N
         # Fresh statistics, gains and biases are all zeros and ones, which would hide an error in their use.
         if leaf == "running_var" or (leaf == "weight" and tensor.ndim == 1 and tensor.numel() > 1):
             state[name] = torch.rand(tensor.shape, generator=generator) + 0.5
-        elif leaf == "running_mean" or name.endswith("noise.weight"):
-            state[name] = normal(tensor.shape, 0.1)
-        elif leaf == "bias" and ".modulation." not in name:
+        elif (
+            leaf == "running_mean"
+            or name.endswith("noise.weight")
+            or (leaf == "bias" and ".modulation." not in name)
+        ):
             state[name] = normal(tensor.shape, 0.1)
     average = normal(torch.Size((1, config.style_width)), 0.3).repeat(config.n_styles, 1)
     opts = {

@@ -153,7 +153,9 @@ def test_wrong_tensors_are_named(checkpoint_path: Path, tmp_path: Path) -> None:
         read_checkpoint(bad_shape).build()
     del state[name]
     absent = rewrite(checkpoint_path, tmp_path / "absent.pt", state_dict=state)
-    with pytest.raises(CheckpointError, match=r"expected a tensor 'decoder.convs.1.noise.weight', found none"):
+    with pytest.raises(
+        CheckpointError, match=r"expected a tensor 'decoder.convs.1.noise.weight', found none"
+    ):
         read_checkpoint(absent).build()
 
 
