@@ -1,0 +1,138 @@
+"""`python -m sfx.export.demo draw|train|finish|evaluate`: the demo model from nothing to a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from sfx.errors import SfxError
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """The commands' common part."""
+
+
+@main.command()
+@click.option("--out", type=FOLDER, required=True, help="Folder of the data set; extended if it exists.")
+@click.option("--pictures", default=48000, show_default=True, help="Training pictures, rounded up to 1000s.")
+@click.option("--held-out", default=1000, show_default=True, help="Pictures that are never trained on.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--processes", default=2, show_default=True)
+def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> None:
+    """Draw the training set (about 60 ms a picture and process; 8 GB for 24000)."""
+    from sfx.export.demo import dataset
+
+    dataset.draw(out, pictures, held_out, seed, processes)
+
+
+@main.command()
+@click.option("--data", type=FOLDER, required=True, help="Data set made by `draw`.")
+@click.option("--out", type=FOLDER, required=True, help="Folder of the run; resumed if it holds one.")
+@click.option(
+    "--minutes", type=float, required=True, help="Planned total training time; may be extended on resume."
+)
+@click.option("--quarter-size-minutes", default=15.0, show_default=True, help="Training time at 64 px.")
+@click.option("--half-size-minutes", default=60.0, show_default=True, help="Until then 128 px, then 256 px.")
+@click.option("--learning-rate", default=1.2e-3, show_default=True)
+@click.option(
+    "--decay-from", default=0.6, show_default=True, help="Share of the time after which the rate falls."
+)
+@click.option(
+    "--processes", default=2, show_default=True, help="One-threaded processes that share gradients."
+)
+@click.option("--groups", default=2, show_default=True, help="Groups of three samples a step and process.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--examples", type=FOLDER, help="Label sketches and photos to show in the sample grids.")
+@click.option(
+    "--evaluate-every", default=300.0, show_default=True, help="Seconds of training between evaluations."
+)
+def train(
+    data: Path,
+    out: Path,
+    minutes: float,
+    quarter_size_minutes: float,
+    half_size_minutes: float,
+    learning_rate: float,
+    decay_from: float,
+    processes: int,
+    groups: int,
+    seed: int,
+    examples: Path | None,
+    evaluate_every: float,
+) -> None:
+    """Train, or go on training; SIGTERM saves and ends, a killed run loses at most three minutes."""
+    from sfx.export.demo.schedule import Schedule
+    from sfx.export.demo.train import Options
+    from sfx.export.demo.train import train as run
+
+    schedule = Schedule(
+        minutes, quarter_size_minutes, half_size_minutes, learning_rate=learning_rate, decay_from=decay_from
+    )
+    options = Options(
+        data=data,
+        out=out,
+        schedule=schedule,
+        seed=seed,
+        processes=processes,
+        groups=groups,
+        examples=examples,
+        evaluation_seconds=evaluate_every,
+    )
+    run(options)
+
+
+@main.command()
+@click.option("--run", type=FOLDER, required=True, help="Folder of a training run.")
+@click.option("--data", type=FOLDER, required=True, help="Its data set, for the statistics of the codes.")
+@click.option("--out", type=FILE, required=True, help="Checkpoint to write.")
+def finish(run: Path, data: Path, out: Path) -> None:
+    """Write a run's averaged weights as a checkpoint that `sfx export` takes."""
+    from sfx.export.demo.finish import finish as write
+
+    write(run, out, data, "python -m sfx.export.demo " + " ".join(sys.argv[1:]))
+    click.echo(f"written: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+@main.command()
+@click.argument("target", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", type=FOLDER, required=True, help="Data set whose held-out portraits are drawn.")
+@click.option("--pairs", default=200, show_default=True, help="Held-out pairs to draw.")
+@click.option("--grid", type=FILE, help="PNG of 16 pairs to write.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(target: Path, data: Path, pairs: int, grid: Path | None, as_json: bool) -> None:
+    """Evaluate a checkpoint file or a bundle folder on held-out portraits."""
+    from sfx.export.demo.evaluate import evaluate as measure
+
+    result = measure(target, data, pairs, grid)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+        return
+    click.echo(f"{result.pairs} held-out pairs: {result.psnr:.2f} dB PSNR, L1 {result.l1:.4f}")
+    click.echo(f"perceptual distance {result.perceptual_distance:.4f} (1 - mean SSIM at three scales)")
+    click.echo(
+        "preserved features: " + ", ".join(f"{name} {value:.2f}" for name, value in result.preserved.items())
+    )
+    click.echo(f"hair outline: {100 * result.hair_outline:.1f} % of the pixels beside it on the right side")
+    click.echo(
+        "colour errors of 255: "
+        + ", ".join(f"{name} {value:.1f}" for name, value in result.colour_errors.items())
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main.main(standalone_mode=False)
+    except SfxError as error:
+        raise SystemExit(f"error: {error}") from error
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from error
+    except click.Abort:
+        raise SystemExit(1) from None

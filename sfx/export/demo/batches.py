@@ -1,0 +1,162 @@
+"""Training batches: groups of portraits turned into sketches, references and targets, ahead of their use."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Full, Queue
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sfx.export.demo import augment
+from sfx.export.demo.dataset import GROUP, SKETCHES, TRAINING, Shard, geometry_scale, open_shards
+from sfx.export.demo.latents import AppearanceLatents
+
+TARGETS = GROUP - 1
+"""Each group gives one reference and this many targets: the reference is then encoded once for three."""
+RANDOM_APPEARANCE = 0.12
+"""Share of the groups whose appearance comes from a latent z instead of the reference."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """G groups with N = 3 G targets, in the order of the groups."""
+
+    sketches: Tensor
+    """uint8 (N, 256, 256) class ids."""
+    targets: Tensor
+    """uint8 (N, 3, 256, 256)."""
+    parts: Tensor
+    """uint8 (N, 128, 128)."""
+    geometry: Tensor
+    """float32 (N, features), standardised."""
+    references: Tensor
+    """uint8 (G, 3, 256, 256)."""
+    latents: Tensor
+    """float32 (G, style_width)."""
+    random_appearance: Tensor
+    """bool (G,): whether `latents` stand in for `references`."""
+
+
+class BatchSource:
+    """Makes the batch of any step; equal (data, seed, rank, step) give equal batches."""
+
+    def __init__(
+        self, folder: Path, groups: int, style_width: int, seed: int, rank: int, names: tuple[str, ...]
+    ):
+        self._folder = folder
+        self._groups = groups
+        self._seed = (seed, rank)
+        self._shards = open_shards(folder, TRAINING)
+        self._mean, self._deviation = geometry_scale(self._shards)
+        self._signs = augment.mirror_signs(names)
+        self._columns = [names.index(name) for name in ("pose.shift_x", "pose.shift_y", "pose.scale")]
+        self._latents = AppearanceLatents(np.asarray(self._shards[0].appearance), style_width, seed)
+
+    def refresh(self) -> int:
+        """Take in shards drawn since; returns the number of pictures."""
+        self._shards = open_shards(self._folder, TRAINING)
+        return sum(len(shard.pictures) for shard in self._shards)
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step."""
+        rng = np.random.default_rng([*self._seed, step])
+        rows: list[list[np.ndarray]] = []
+        references, latents, is_random = [], [], []
+        for _ in range(self._groups):
+            shard = self._shards[int(rng.integers(len(self._shards)))]
+            first = GROUP * int(rng.integers(len(shard.pictures) // GROUP))
+            members = first + rng.permutation(GROUP)
+            mirrored = bool(rng.random() < 0.5)
+            table = augment.colour_table(rng) if rng.random() < 0.5 else None
+            drawn_at_random = bool(rng.random() < RANDOM_APPEARANCE)
+            if drawn_at_random:
+                mirrored, table = False, None
+            reference = np.asarray(shard.pictures[members[0]])
+            reference = reference if table is None else augment.recoloured(reference, table)
+            if mirrored:
+                reference = np.ascontiguousarray(reference[:, ::-1])
+            if rng.random() < 0.6:
+                reference = augment.photographed(reference, rng)
+            references.append(reference)
+            latents.append(self._latents(np.asarray(shard.appearance[first]), rng))
+            is_random.append(drawn_at_random)
+            rows += [self._target(shard, int(member), mirrored, table, rng) for member in members[1:]]
+        sketches, pictures, parts, geometry = (np.stack(column) for column in zip(*rows, strict=True))
+        return Batch(
+            sketches=torch.from_numpy(sketches),
+            targets=torch.from_numpy(pictures).permute(0, 3, 1, 2),
+            parts=torch.from_numpy(parts),
+            geometry=torch.from_numpy(geometry),
+            references=torch.from_numpy(np.stack(references)).permute(0, 3, 1, 2),
+            latents=torch.from_numpy(np.stack(latents)),
+            random_appearance=torch.tensor(is_random),
+        )
+
+    def _target(
+        self, shard: Shard, row: int, mirrored: bool, table: np.ndarray | None, rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        sketch = np.asarray(shard.sketches[row, int(rng.integers(SKETCHES))])
+        picture, part_map = np.asarray(shard.pictures[row]), np.asarray(shard.parts[row])
+        geometry = shard.geometry[row].copy()
+        if table is not None:
+            picture = augment.recoloured(picture, table)
+        if rng.random() < 0.25:
+            sketch, picture, part_map, moved = augment.moved_together(sketch, picture, part_map, rng)
+            geometry[self._columns] += np.array([moved[0], moved[1], moved[2] - 1.0], np.float32)
+        if mirrored:
+            sketch = augment.mirrored_labels(sketch)
+            picture, part_map = picture[:, ::-1], mirrored_parts(part_map)
+            geometry = geometry * self._signs
+        if rng.random() < 0.85:
+            sketch = augment.augmented_sketch(sketch, rng)
+        return [sketch, picture, part_map, (geometry - self._mean) / self._deviation]
+
+
+def mirrored_parts(part_map: np.ndarray) -> np.ndarray:
+    """A part map mirrored; left and right parts weigh the same in the loss and keep their names."""
+    return part_map[:, ::-1]
+
+
+class Prefetcher:
+    """Makes the batches of steps `first`, `first + 1`, ... on a thread of its own."""
+
+    def __init__(self, source: BatchSource, first: int, refresh_every: int = 200) -> None:
+        self._source = source
+        self._queue: Queue[Batch | BaseException] = Queue(3)
+        self._stopped = threading.Event()
+        self._refresh_every = refresh_every
+        self._thread = threading.Thread(target=self._run, args=(first,), daemon=True)
+        self._thread.start()
+
+    def _run(self, step: int) -> None:
+        item: Batch | BaseException
+        while not self._stopped.is_set():
+            try:
+                if step % self._refresh_every == 0:
+                    self._source.refresh()
+                item = self._source.batch(step)
+            except BaseException as error:  # handed to the training thread, which raises it
+                item = error
+            while not self._stopped.is_set():
+                try:
+                    self._queue.put(item, timeout=0.5)
+                    break
+                except Full:
+                    continue
+            step += 1
+
+    def next(self) -> Batch:
+        """The next step's batch; raises what its making raised."""
+        item = self._queue.get()
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+        self._thread.join()

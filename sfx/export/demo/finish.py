@@ -1,0 +1,106 @@
+"""From a training run to a checkpoint in the published layout, which `sfx export` takes like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sfx.config import EncoderConfig, ModelConfig
+from sfx.export.demo.batches import BatchSource
+from sfx.export.demo.run_state import RunState
+from sfx.export.demo.trainable import as_floats, one_hot
+from sfx.export.networks import FINE_GAIN, Spse
+
+STATISTICS_SAMPLES = 1500
+
+
+@dataclass(frozen=True)
+class CodeStatistics:
+    """Mean and deviation of the codes, after the gain, over training examples: float32 (layers, width).
+
+    The runtime can truncate codes about them: an unusual sketch then gives an ordinary face, not a broken one.
+    """
+
+    fine_mean: Tensor
+    fine_deviation: Tensor
+    appearance_mean: Tensor
+    appearance_deviation: Tensor
+
+
+def averaged_model(state: RunState) -> Spse:
+    """The run's averaged model in evaluation mode."""
+    model = Spse(config_of(state.settings["config"]))
+    prefix = "model."
+    stored = {
+        name.removeprefix(prefix): value for name, value in state.averaged.items() if name.startswith(prefix)
+    }
+    average = stored.pop("latent_avg")
+    model.load_state_dict(stored)
+    model.latent_avg = average.clone()
+    return model.eval().requires_grad_(False)
+
+
+def config_of(data: Mapping[str, Any]) -> ModelConfig:
+    """The inverse of `dataclasses.asdict` for a model configuration."""
+    encoders = {name: EncoderConfig(**data[name]) for name in ("sketch_coarse", "sketch_fine", "face_fine")}
+    return ModelConfig(**{**data, **encoders})
+
+
+@torch.no_grad()
+def code_statistics(model: Spse, source: BatchSource, samples: int) -> CodeStatistics:
+    """Statistics over `samples` augmented training sketches and the references of their groups."""
+    fine: list[Tensor] = []
+    appearance: list[Tensor] = []
+    step = 0
+    while sum(len(part) for part in fine) < samples:
+        batch = source.batch(step)
+        sketches = one_hot(batch.sketches, model.config.label_count).float()
+        fine.append(FINE_GAIN * model.encoder_sketch_fine(sketches))
+        appearance.append(model.appearance_codes(as_floats(batch.references)))
+        step += 1
+    all_fine, all_appearance = torch.cat(fine), torch.cat(appearance)
+    return CodeStatistics(all_fine.mean(0), all_fine.std(0), all_appearance.mean(0), all_appearance.std(0))
+
+
+def finish(run: Path, out: Path, data: Path, command: str, samples: int = STATISTICS_SAMPLES) -> None:
+    """Write the averaged model of a run as a checkpoint of plain tensors, numbers and strings.
+
+    `samples` training sketches give the statistics of the codes.
+    """
+    from sfx.calibration.portraits import geometry_vector_names
+
+    state = RunState.load(run)
+    model = averaged_model(state)
+    config = model.config
+    source = BatchSource(data, 4, config.style_width, state.settings["seed"], 0, geometry_vector_names())
+    statistics = code_statistics(model, source, samples)
+    pictures = source.refresh()
+    content = {
+        "state_dict": {name: value.contiguous() for name, value in model.state_dict().items()},
+        "opts": {
+            "output_size": config.output_size,
+            "input_nc": config.label_count,
+            "label_nc": config.label_count,
+            "start_from_latent_avg": config.start_from_latent_avg,
+            "geometry_layers": config.geometry_layers,
+        },
+        "latent_avg": model.latent_avg,
+        "code_statistics": dict(vars(statistics)),
+        "provenance": {
+            "command": command,
+            "seed": state.settings["seed"],
+            "steps": state.step,
+            "samples": state.samples,
+            "minutes": round(state.seconds / 60.0, 1),
+            "data": f"{pictures} portraits drawn by sfx.export.demo draw",
+        },
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(out.name + ".part")
+    torch.save(content, unfinished)
+    unfinished.replace(out)

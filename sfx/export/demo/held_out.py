@@ -1,0 +1,73 @@
+"""Held-out pairs: sketches of portraits that were never trained on, with references and targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sfx.export.demo.dataset import GROUP, HELD_OUT, open_shards
+from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """N pairs; the reference shows another portrait in the target's appearance."""
+
+    sketches: Tensor
+    """uint8 (N, 256, 256)."""
+    references: Tensor
+    """uint8 (N, 3, 256, 256)."""
+    targets: Tensor
+    """uint8 (N, 3, 256, 256)."""
+    parts: Tensor
+    """uint8 (N, 128, 128)."""
+
+
+def held_out_pairs(folder: Path, count: int) -> Pairs:
+    """The first `count` held-out pairs, one of each group: its first portrait, drawn with its second as reference."""
+    shards = open_shards(folder, HELD_OUT)
+    sketches, references, targets, parts = [], [], [], []
+    for shard in shards:
+        for first in range(0, len(shard.pictures), GROUP):
+            sketches.append(shard.sketches[first, 0])
+            references.append(shard.pictures[first + 1])
+            targets.append(shard.pictures[first])
+            parts.append(shard.parts[first])
+            if len(sketches) == count:
+                break
+        if len(sketches) == count:
+            break
+    return Pairs(
+        torch.from_numpy(np.stack(sketches)),
+        torch.from_numpy(np.stack(references)).permute(0, 3, 1, 2),
+        torch.from_numpy(np.stack(targets)).permute(0, 3, 1, 2),
+        torch.from_numpy(np.stack(parts)),
+    )
+
+
+@torch.no_grad()
+def draw_pairs(
+    trainable: Trainable, sketches: Tensor, references: Tensor, size: int, batch: int = 16
+) -> Tensor:
+    """Pictures float32 (N, 3, size, size) in [-1, 1]; the model is left in evaluation mode."""
+    trainable.eval()
+    drawn = []
+    for start in range(0, len(sketches), batch):
+        part = slice(start, start + batch)
+        with mixed_precision():
+            codes = trainable.model.combine(
+                trainable.sketch_codes(sketches[part]), trainable.appearance_codes(references[part])
+            )
+            drawn.append(trainable.draw(codes, size).clamp(-1.0, 1.0))
+    return torch.cat(drawn)
+
+
+def distances(drawn: Tensor, targets: Tensor) -> tuple[float, float]:
+    """Mean L1 on a scale of 0..1, and mean PSNR in dB, of pictures in [-1, 1] against uint8 targets."""
+    difference = (drawn - resized(as_floats(targets), drawn.shape[-1])) / 2
+    psnr = -10.0 * difference.square().mean((1, 2, 3)).clamp(min=1e-10).log10()
+    return float(difference.abs().mean()), float(psnr.mean())

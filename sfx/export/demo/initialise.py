@@ -1,0 +1,43 @@
+"""Starting values for training the published topology from nothing.
+
+The published gains (60 and 6 on the encoders' outputs) and the mapping network's learning rate of 0.01 are
+part of the stored function; these starting values make its codes begin near 0 with a deviation below 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Bottleneck, Encoder, Spse, StyleHead
+
+CODE_DEVIATION = 0.3
+"""Deviation of the fine codes at the start: styles start near their bias of 1."""
+
+
+@torch.no_grad()
+def initialise(model: Spse) -> None:
+    """Set what the constructor's values do not suit; draws from torch's global generator."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, a=0.2, nonlinearity="leaky_relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    _initialise_encoder(model.encoder_sketch_coarse, 1.0 / COARSE_GAIN)
+    _initialise_encoder(model.encoder_sketch_fine, CODE_DEVIATION / FINE_GAIN)
+    _initialise_encoder(model.encoder_face_fine, CODE_DEVIATION / FINE_GAIN)
+    for to_rgb in (model.decoder.to_rgb1, *model.decoder.to_rgbs):
+        to_rgb.conv.weight.normal_(std=0.1)
+
+
+def _initialise_encoder(encoder: Encoder, deviation: float) -> None:
+    for block in encoder.body:
+        assert isinstance(block, Bottleneck)
+        # Residual branches start small: deep stacks of them then begin close to their shortcuts.
+        normalisation = block.res_layer[4]
+        assert isinstance(normalisation, nn.BatchNorm2d)
+        nn.init.constant_(normalisation.weight, 0.5)
+    for head in encoder.styles.values():
+        assert isinstance(head, StyleHead)
+        head.linear.weight.normal_(std=deviation)
+        head.linear.bias.zero_()

@@ -1,0 +1,79 @@
+"""What training minimises. Pictures are float32 (N, 3, H, W) in [-1, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sfx.export.demo.dataset import PARTS
+
+PART_WEIGHTS: Mapping[str, float] = {
+    "background": 0.8,
+    "clothes": 0.8,
+    "skin": 1.0,
+    "hair": 1.2,
+    "hat": 1.2,
+    "beard": 1.6,
+    "left_ear": 3.0,
+    "right_ear": 3.0,
+    "nose": 2.5,
+    "brows": 3.0,
+    "necklace": 3.0,
+    "mouth": 5.0,
+    "mouth_opening": 6.0,
+    "left_eye": 5.0,
+    "right_eye": 5.0,
+    "glasses": 5.0,
+    "earrings": 6.0,
+}
+"""Weights of the pixels of each part, about inverse to how much of a picture it takes; others weigh 1."""
+MEAN_WEIGHT = 1.35
+"""About the mean of the weights over a picture; dividing by it keeps losses comparable when weights change."""
+SCALES = 4
+"""Resolutions at which pictures are compared, each half of the one before."""
+COARSE_WEIGHT = 0.4
+GRADIENT_WEIGHT = 1.2
+
+
+@dataclass(frozen=True)
+class PictureLoss:
+    """`total` is minimised; `l1` is the plain mean distance on a scale of 0..1."""
+
+    total: Tensor
+    l1: Tensor
+
+
+def feature_weights(part_maps: Tensor, size: int) -> Tensor:
+    """Part maps uint8 (N, h, w) -> weights (N, 1, size, size), a feature's weight reaching a pixel beyond it."""
+    table = torch.tensor([PART_WEIGHTS.get(name, 1.0) for name in PARTS])
+    weights = table[part_maps.long()][:, None]
+    weights = F.avg_pool2d(F.max_pool2d(weights, 3, 1, 1), 3, 1, 1, count_include_pad=False) / MEAN_WEIGHT
+    if size == weights.shape[-1]:
+        return weights
+    return F.interpolate(weights, size=(size, size), mode="area" if size < weights.shape[-1] else "bilinear")
+
+
+def picture_loss(drawn: Tensor, target: Tensor, weights: Tensor) -> PictureLoss:
+    """Weighted L1 of the pictures and of their gradients, at `SCALES` resolutions."""
+    difference = drawn - target
+    l1 = difference.detach().abs().mean() / 2
+    total = (weights * difference.abs()).mean()
+    gradients = torch.zeros(())
+    for scale in range(SCALES):
+        if scale:
+            difference = F.avg_pool2d(difference, 2)
+            weights = F.avg_pool2d(weights, 2)
+            total = total + COARSE_WEIGHT * difference.abs().mean()
+        horizontal = (difference[..., 1:] - difference[..., :-1]).abs() * weights[..., 1:]
+        vertical = (difference[..., 1:, :] - difference[..., :-1, :]).abs() * weights[..., 1:, :]
+        gradients = gradients + (horizontal.mean() + vertical.mean()) / 2
+    return PictureLoss(total + GRADIENT_WEIGHT * gradients, l1)
+
+
+def geometry_loss(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Mean absolute error of standardised geometry vectors (N, features), differences cut at 4 deviations."""
+    return (predicted - actual).clamp(-4.0, 4.0).abs().mean()

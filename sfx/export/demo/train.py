@@ -1,0 +1,321 @@
+"""The training loop: resumable after any interruption, on one or several single-threaded processes.
+
+Two processes of one thread that share gradients make more samples a second than one process of two
+threads: the many small passes between convolutions do not run in parallel.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import os
+import signal
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import Tensor
+
+from sfx.config import ModelConfig
+from sfx.errors import InputError
+from sfx.export.demo.batches import Batch, BatchSource, Prefetcher
+from sfx.export.demo.config import DEMO
+from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
+from sfx.export.demo.held_out import distances, draw_pairs, held_out_pairs
+from sfx.export.demo.losses import feature_weights, geometry_loss, picture_loss
+from sfx.export.demo.run_state import CHECKPOINT, RunState, log
+from sfx.export.demo.schedule import ComputeClock, Schedule
+from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, optimiser_of, resized
+
+AVERAGING = 0.995
+"""Decay of the moving average of the weights, a step: 200 steps are some minutes."""
+GRADIENT_LIMIT = 1.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is started with."""
+
+    data: Path
+    out: Path
+    schedule: Schedule
+    seed: int = 0
+    processes: int = 2
+    groups: int = 3
+    """Groups a step and process; each gives three targets."""
+    examples: Path | None = None
+    """A folder of label sketches and photos to show in the sample grids; never trained on."""
+    checkpoint_seconds: float = 180.0
+    evaluation_seconds: float = 300.0
+    stop_at_step: int | None = None
+
+
+class Trainer:
+    """One process's part of a run."""
+
+    def __init__(self, options: Options, config: ModelConfig, names: tuple[str, ...], rank: int) -> None:
+        self.options = options
+        self.config = config
+        self.rank = rank
+        self.trainable = Trainable(config, len(names), options.seed)
+        self.averaged = copy.deepcopy(self.trainable).requires_grad_(False)
+        self.tensors = self.trainable.trained()
+        self.optimiser = optimiser_of(self.tensors)
+        self.gradients = _shared_gradients(self.tensors)
+        self.step, self.samples = 0, 0
+        self.clock = ComputeClock(0.0)
+        self.critic: dict[str, Any] | None = None
+        if (options.out / CHECKPOINT).exists():
+            self._resume(RunState.load(options.out))
+        source = BatchSource(options.data, options.groups, config.style_width, options.seed, rank, names)
+        self.batches = Prefetcher(source, self.step)
+        self.stopping = False
+        self.sums: dict[str, float] = {}
+        self.summed = 0
+
+    @property
+    def minutes(self) -> float:
+        """Training time so far."""
+        return self.clock.seconds / 60.0
+
+    def _resume(self, state: RunState) -> None:
+        if state.settings["config"] != asdict(self.config):
+            raise InputError(f"{self.options.out}: expected a run of this model configuration, found another")
+        self.trainable.load_stored(dict(state.trained))
+        self.averaged.load_stored(dict(state.averaged))
+        self.optimiser.load_state_dict(dict(state.optimiser))
+        self.step, self.samples = state.step, state.samples
+        self.clock = ComputeClock(state.seconds)
+
+    def run(self) -> None:
+        """Train until the planned time is over or a signal asks to stop; always ends with a checkpoint."""
+        evaluated = reported = self.clock.seconds
+        saved = time.monotonic()
+        self.clock.skip()
+        while not self._finished():
+            self._train_step(self.batches.next())
+            self.clock.tick()
+            self._share_clock_and_signals()
+            if self.rank == 0 and self.step % 25 == 0:
+                self._report(reported)
+                reported = self.clock.seconds
+            if self.clock.seconds - evaluated > self.options.evaluation_seconds:
+                self._evaluate()
+                evaluated = self.clock.seconds
+            if time.monotonic() - saved > self.options.checkpoint_seconds:
+                self._save()
+                saved = time.monotonic()
+            if self.options.processes > 1 and self.rank and os.getppid() == 1:
+                raise SystemExit("the first process is gone")
+        self._save()
+        self._evaluate()
+        self.batches.stop()
+
+    def _finished(self) -> bool:
+        stop_at = self.options.stop_at_step
+        planned = self.minutes >= self.options.schedule.minutes
+        return self.stopping or planned or (stop_at is not None and self.step >= stop_at)
+
+    def _train_step(self, batch: Batch) -> None:
+        schedule = self.options.schedule
+        size = schedule.size(self.minutes, self.config.output_size)
+        self.trainable.train()
+        with mixed_precision():
+            sketch_codes = self.trainable.sketch_codes(batch.sketches)
+            codes = self._with_appearance(sketch_codes, batch)
+            predicted = self.trainable.geometry(sketch_codes).float()
+            drawn = self.trainable.draw(codes, size)
+        target = resized(as_floats(batch.targets), size)
+        loss = picture_loss(drawn, target, feature_weights(batch.parts, size))
+        of_geometry = geometry_loss(predicted, batch.geometry)
+        total = loss.total + schedule.geometry_weight(self.minutes) * of_geometry
+        self.gradients.zero_()
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = self._update(schedule.rate(self.step, self.minutes))
+        self.step += 1
+        self.samples += len(target) * self.options.processes
+        self._count(loss=loss.total.item(), l1=loss.l1.item(), geometry=of_geometry.item(), norm=norm)
+
+    def _with_appearance(self, sketch_codes: Tensor, batch: Batch) -> Tensor:
+        """Codes of a batch: each group's reference or latent gives the appearance of its targets."""
+        model = self.trainable.model
+        per_group = len(batch.sketches) // len(batch.references)
+        codes = model.combine(
+            sketch_codes, self.trainable.appearance_codes(batch.references).repeat_interleave(per_group, 0)
+        )
+        at_random = model.decoder.mapping(batch.latents)[:, None].repeat_interleave(per_group, 0)
+        chosen = batch.random_appearance.repeat_interleave(per_group)[:, None, None]
+        split = self.config.geometry_layers
+        appearance = torch.where(chosen, at_random.float(), codes[:, split:].float())
+        return torch.cat([codes[:, :split].float(), appearance], dim=1)
+
+    def _update(self, rate: float) -> float:
+        """Share gradients, limit their norm, take the optimiser's step; returns the norm."""
+        if self.options.processes > 1:
+            dist.all_reduce(self.gradients)
+            self.gradients.div_(self.options.processes)
+        norm = float(self.gradients.norm())
+        if norm > GRADIENT_LIMIT:
+            self.gradients.mul_(GRADIENT_LIMIT / norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["relative_rate"]
+        self.optimiser.step()
+        with torch.no_grad():
+            decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
+            averaged = list(self.averaged.trained().values())
+            torch._foreach_lerp_(averaged, list(self.tensors.values()), 1.0 - decay)
+        return norm
+
+    def _share_clock_and_signals(self) -> None:
+        """All processes go by the mean of their clocks, and stop together."""
+        if self.options.processes == 1:
+            return
+        shared = torch.tensor([self.clock.seconds, float(self.stopping)], dtype=torch.float64)
+        dist.all_reduce(shared)
+        self.clock.seconds = float(shared[0]) / self.options.processes
+        self.stopping = bool(shared[1] > 0)
+
+    def _count(self, **values: float) -> None:
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.summed += 1
+
+    def _report(self, since: float) -> None:
+        per_step = self.options.groups * 3 * self.options.processes
+        means = {name: value / self.summed for name, value in self.sums.items()}
+        speed = self.summed * per_step / max(self.clock.seconds - since, 1e-9)
+        size = self.options.schedule.size(self.minutes, self.config.output_size)
+        log(
+            self.options.out,
+            kind="train",
+            minutes=self.minutes,
+            step=self.step,
+            size=size,
+            **means,
+            rate=self.options.schedule.rate(self.step, self.minutes),
+            samples_per_second=speed,
+        )
+        self.sums, self.summed = {}, 0
+
+    def _refresh_average(self) -> None:
+        """The averaged model takes the trained one's BatchNorm statistics and noise as they are."""
+        for averaged, trained in zip(self.averaged.buffers(), self.trainable.buffers(), strict=True):
+            if averaged is not self.averaged.model.latent_avg:
+                averaged.copy_(trained)
+
+    def _evaluate(self) -> None:
+        """Held-out figures and a sample grid of the averaged model, by the first process."""
+        if self.rank == 0:
+            self._refresh_average()
+            size = self.options.schedule.size(self.minutes, self.config.output_size)
+            pairs = held_out_pairs(self.options.data, 64)
+            drawn = draw_pairs(self.averaged, pairs.sketches, pairs.references, size)
+            l1, psnr = distances(drawn, pairs.targets)
+            log(
+                self.options.out,
+                kind="held-out",
+                minutes=self.minutes,
+                step=self.step,
+                size=size,
+                l1=l1,
+                psnr=psnr,
+            )
+            rows = [
+                coloured(pairs.sketches[:8]),
+                pairs.references[:8],
+                as_bytes(drawn[:8]),
+                pairs.targets[:8],
+            ]
+            rows += self._example_rows(size)
+            write_grid(self.options.out / f"grid_{int(self.minutes):04d}.png", rows)
+        self.clock.skip()
+
+    def _example_rows(self, size: int) -> list[Tensor]:
+        if self.options.examples is None:
+            return []
+        sketches, references = read_examples(self.options.examples)
+        count = len(sketches)
+        sketches = sketches.repeat_interleave(len(references), 0)
+        references = references.repeat(count, 1, 1, 1)
+        drawn = draw_pairs(self.averaged, sketches, references, size)
+        return [coloured(sketches), references, as_bytes(drawn)]
+
+    def _save(self) -> None:
+        if self.rank == 0:
+            self._refresh_average()
+            RunState(
+                trained=self.trainable.stored(),
+                averaged=self.averaged.stored(),
+                optimiser=self.optimiser.state_dict(),
+                critic=self.critic,
+                step=self.step,
+                seconds=self.clock.seconds,
+                samples=self.samples,
+                settings={
+                    "config": asdict(self.config),
+                    "seed": self.options.seed,
+                    "data": str(self.options.data),
+                    "processes": self.options.processes,
+                    "groups": self.options.groups,
+                    "schedule": asdict(self.options.schedule),
+                },
+            ).save(self.options.out)
+        self.clock.skip()
+
+
+def _shared_gradients(tensors: dict[str, Tensor]) -> Tensor:
+    """One flat buffer in which every tensor's gradient is a view: one all-reduce and one norm a step."""
+    flat = torch.zeros(sum(tensor.numel() for tensor in tensors.values()))
+    start = 0
+    for tensor in tensors.values():
+        part = flat[start : start + tensor.numel()]
+        tensor.grad = part.as_strided(tensor.shape, tensor.stride(), part.storage_offset())
+        start += tensor.numel()
+    return flat
+
+
+def train(options: Options, config: ModelConfig = DEMO) -> None:
+    """Start or resume a run in `options.out`; SIGTERM and SIGINT save and end it."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.processes == 1:
+        _work(0, options, config, "")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rendezvous = f"file://{Path(folder) / 'rendezvous'}"
+        context = mp.get_context("spawn")
+        others = [
+            context.Process(target=_work, args=(rank, options, config, rendezvous), daemon=True)
+            for rank in range(1, options.processes)
+        ]
+        for process in others:
+            process.start()
+        _work(0, options, config, rendezvous)
+        for process in others:
+            process.join()
+
+
+def _work(rank: int, options: Options, config: ModelConfig, rendezvous: str) -> None:
+    from sfx.calibration.portraits import geometry_vector_names
+
+    if options.processes > 1:
+        torch.set_num_threads(1)
+        # Long, because a paused group of processes must not find its peers overdue when it goes on.
+        patience = datetime.timedelta(hours=12)
+        dist.init_process_group(
+            "gloo", init_method=rendezvous, rank=rank, world_size=options.processes, timeout=patience
+        )
+    trainer = Trainer(options, config, geometry_vector_names(), rank)
+
+    def stop(*_: object) -> None:
+        trainer.stopping = True
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, stop)
+    trainer.run()
+    if options.processes > 1:
+        dist.destroy_process_group()

@@ -1,0 +1,130 @@
+"""The model as it is trained: SPSE plus the parts that are thrown away, and its optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sfx.config import ModelConfig
+from sfx.export.demo.initialise import initialise
+from sfx.export.demo.prelu import use_fast_prelu
+from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse
+
+MAPPING_RATE = 30.0
+"""Learning rate of the mapping network relative to the others, against its stored scale of 0.01."""
+EQUALISED_RATE = 3.0
+"""Learning rate of weights of deviation 1 (equalised) relative to weights of deviation 1 / sqrt(fan in)."""
+
+HEAD_RATE = 0.3
+"""Learning rate of the style heads' convolutions: up to six in a row without any normalisation between them."""
+
+
+class Trainable(nn.Module):
+    """A model with its trainable latent average, and a linear head that reads the geometry off the codes."""
+
+    def __init__(self, config: ModelConfig, features: int, seed: int) -> None:
+        super().__init__()
+        # The constructors draw weights too; processes that share gradients must begin alike.
+        torch.manual_seed(seed)
+        self.model = Spse(config)
+        initialise(self.model)
+        use_fast_prelu(self.model)
+        for part in (
+            self.model.encoder_sketch_coarse,
+            self.model.encoder_sketch_fine,
+            self.model.encoder_face_fine,
+        ):
+            use_channels_last(part)
+        use_channels_last(self.model.decoder.input)
+        self.model.latent_avg.requires_grad_(True)
+        self.geometry_head = nn.Linear(config.geometry_layers * config.style_width, features)
+
+    def sketch_codes(self, sketches: Tensor) -> Tensor:
+        """Label maps uint8 (N, H, W) -> sketch codes (N, n_styles, style_width)."""
+        return self.model.sketch_codes(one_hot(sketches, self.model.config.label_count))
+
+    def geometry(self, sketch_codes: Tensor) -> Tensor:
+        """Sketch codes -> predicted geometry vectors (N, features), standardised."""
+        predicted: Tensor = self.geometry_head(
+            sketch_codes[:, : self.model.config.geometry_layers].flatten(1)
+        )
+        return predicted
+
+    def appearance_codes(self, references: Tensor) -> Tensor:
+        """Pictures uint8 (G, 3, H, W) -> appearance codes (G, layers, style_width)."""
+        return self.model.appearance_codes(as_floats(references))
+
+    def draw(self, codes: Tensor, size: int) -> Tensor:
+        """Codes -> pictures float32 (N, 3, size, size)."""
+        return self.model.decoder.synthesis(codes, size=size).float()
+
+    def trained(self) -> dict[str, Tensor]:
+        """Everything that the optimiser changes, by name."""
+        return {**dict(self.named_parameters()), "model.latent_avg": self.model.latent_avg}
+
+    def stored(self) -> dict[str, Tensor]:
+        """Everything that a checkpoint keeps, by name."""
+        return {**self.state_dict(), "model.latent_avg": self.model.latent_avg.detach()}
+
+    @torch.no_grad()
+    def load_stored(self, state: dict[str, Tensor]) -> None:
+        """The inverse of `stored`."""
+        average = state["model.latent_avg"]
+        self.load_state_dict({name: value for name, value in state.items() if name != "model.latent_avg"})
+        self.model.latent_avg.copy_(average)
+
+
+def use_channels_last(module: nn.Module) -> None:
+    """Store 4-D parameters with their channels innermost, as oneDNN's BF16 convolutions on a CPU want them."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def one_hot(sketches: Tensor, classes: int) -> Tensor:
+    """Label maps uint8 (N, H, W) -> bfloat16 (N, classes, H, W) in channels-last; background gives no channel."""
+    ids = torch.arange(1, classes + 1, dtype=torch.uint8)
+    return (sketches[..., None] == ids).to(torch.bfloat16).permute(0, 3, 1, 2)
+
+
+def as_floats(pictures: Tensor) -> Tensor:
+    """uint8 -> float32 in [-1, 1], channels-last."""
+    return (pictures.float() / 127.5 - 1.0).contiguous(memory_format=torch.channels_last)
+
+
+def resized(pictures: Tensor, size: int) -> Tensor:
+    """Square pictures (N, C, H, H) averaged down to `size`."""
+    return pictures if pictures.shape[-1] == size else F.avg_pool2d(pictures, pictures.shape[-1] // size)
+
+
+def rate_of(name: str) -> float:
+    """The learning rate of a trained tensor relative to the base rate."""
+    if ".decoder.style." in name:
+        return MAPPING_RATE
+    if ".linear." in name:
+        return 1.0 / (COARSE_GAIN if "coarse" in name else FINE_GAIN)
+    if ".styles." in name:
+        return HEAD_RATE
+    equalised = name.endswith(("conv.weight", "modulation.weight", "input.input"))
+    return EQUALISED_RATE if equalised and ".decoder." in name else 1.0
+
+
+def optimiser_of(trained: dict[str, Tensor]) -> torch.optim.Adam:
+    """Adam with a parameter group for each relative rate, kept in the group's `relative_rate`."""
+    rates = sorted({rate_of(name) for name in trained})
+    groups = [
+        {"params": [value for name, value in trained.items() if rate_of(name) == rate], "relative_rate": rate}
+        for rate in rates
+    ]
+    return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
+
+
+@contextmanager
+def mixed_precision() -> Iterator[None]:
+    """BF16 in convolutions and linear layers."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        yield

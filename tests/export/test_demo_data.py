@@ -1,0 +1,182 @@
+"""The data set, its augmentation and the batches made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sfx.calibration.portraits import geometry_vector, geometry_vector_names, mirrored, sample_geometry
+from sfx.errors import InputError
+from sfx.export.demo import augment
+from sfx.export.demo.batches import BatchSource, Prefetcher
+from sfx.export.demo.dataset import HELD_OUT, PARTS, TRAINING, draw, draw_shard, open_shards, shard_folder
+from sfx.export.demo.latents import AppearanceLatents
+from sfx.labels import MAX_LABEL
+from sfx.samples import sample_label_map
+from tests.export.demo_fixtures import draw_small_set
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_small_set(tmp_path_factory.mktemp("data"))
+
+
+def test_a_shard_is_drawn_the_same_again_and_splits_differ(data: Path, tmp_path: Path) -> None:
+    draw_shard(tmp_path / f"{TRAINING}-000", seed=5, split=TRAINING, index=0, groups=2)
+    first, second = open_shards(data, TRAINING)[0], open_shards(tmp_path, TRAINING)[0]
+    held_out = open_shards(data, HELD_OUT)[0]
+    for name in ("pictures", "sketches", "parts", "geometry", "appearance"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+    assert not np.array_equal(first.pictures, held_out.pictures)
+
+
+def test_a_shard_holds_what_it_says(data: Path) -> None:
+    shard = open_shards(data, TRAINING)[0]
+    assert shard.pictures.shape == (8, 256, 256, 3)
+    assert shard.sketches.shape == (8, 2, 256, 256)
+    assert shard.sketches.max() <= MAX_LABEL
+    assert shard.parts.max() < len(PARTS)
+    assert shard.geometry.shape[1] == len(geometry_vector_names())
+    # Groups of four share an appearance and nothing else.
+    assert np.array_equal(shard.appearance[0], shard.appearance[3])
+    assert not np.array_equal(shard.appearance[3], shard.appearance[4])
+    assert not np.array_equal(shard.geometry[0], shard.geometry[1])
+
+
+def test_an_unfinished_shard_is_not_read(data: Path, tmp_path: Path) -> None:
+    (tmp_path / f"{TRAINING}-000.part").mkdir()
+    with pytest.raises(InputError, match="expected drawn shards 'training-000'"):
+        open_shards(tmp_path, TRAINING)
+
+
+def test_a_set_of_another_seed_is_not_extended(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text('{"seed": 1}')
+    with pytest.raises(InputError, match="seed 2, found one of seed 1"):
+        draw(tmp_path, pictures=0, held_out=0, seed=2, processes=1)
+
+
+def test_mirroring_a_sketch_exchanges_left_and_right_and_undoes_itself() -> None:
+    sketch = sample_label_map(0)
+    mirror = augment.mirrored_labels(sketch)
+    for left, right in ((1, 2), (4, 5), (11, 12)):
+        assert np.array_equal(mirror == left, (sketch == right)[:, ::-1])
+    assert np.array_equal(mirror == 7, (sketch == 7)[:, ::-1])
+    assert np.array_equal(augment.mirrored_labels(mirror), sketch)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mirror_signs_are_what_mirroring_a_geometry_does(seed: int) -> None:
+    geometry = sample_geometry(np.random.default_rng(seed))
+    signs = augment.mirror_signs(geometry_vector_names())
+    assert np.allclose(geometry_vector(geometry) * signs, geometry_vector(mirrored(geometry)), atol=1e-6)
+
+
+def test_augmented_sketches_stay_sketches_and_change() -> None:
+    sketch = sample_label_map(0)
+    results = [augment.augmented_sketch(sketch, np.random.default_rng(seed)) for seed in range(40)]
+    assert all(result.shape == sketch.shape and result.dtype == np.uint8 for result in results)
+    assert all(result.max() <= MAX_LABEL for result in results)
+    changed = [np.mean(result != sketch) for result in results]
+    assert sum(change > 0 for change in changed) > 30
+    # Never so much that the drawing is lost: more than half of the drawn pixels have drawn pixels nearby.
+    assert min(np.count_nonzero(result) for result in results) > np.count_nonzero(sketch) / 2
+
+
+def test_augmentation_never_takes_glasses_away_entirely() -> None:
+    sketch = np.zeros((256, 256), np.uint8)
+    sketch[100:140:4, 60:190] = 3
+    for seed in range(60):
+        assert (augment.augmented_sketch(sketch, np.random.default_rng(seed)) == 3).sum() > 300
+
+
+def test_sketch_and_picture_move_together() -> None:
+    sketch = np.zeros((256, 256), np.uint8)
+    sketch[120:136, 80:96] = 7
+    picture = np.zeros((256, 256, 3), np.uint8)
+    picture[120:136, 80:96] = 200
+    parts = np.zeros((128, 128), np.uint8)
+    parts[60:68, 40:48] = 12
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        moved, colours, part_map, (shift_x, shift_y, scale) = augment.moved_together(
+            sketch, picture, parts, rng
+        )
+        place = np.argwhere(moved == 7).mean(0)
+        assert place == pytest.approx(np.argwhere(colours[..., 0] > 100).mean(0), abs=0.6)
+        assert place == pytest.approx(2 * np.argwhere(part_map == 12).mean(0) + 0.5, abs=1.2)
+        middle = np.array([127.5, 87.5])
+        expected = 127.5 + (middle - 127.5) * scale + np.array([shift_y, shift_x])
+        assert place == pytest.approx(expected, abs=1.0)
+
+
+def test_a_reference_is_photographed_with_its_colours_nearly_kept(data: Path) -> None:
+    picture = np.asarray(open_shards(data, TRAINING)[0].pictures[0])
+    for seed in range(12):
+        photo = augment.photographed(picture, np.random.default_rng(seed))
+        assert photo.shape == picture.shape
+        assert photo.dtype == np.uint8
+        assert np.abs(photo.mean((0, 1)) - picture.mean((0, 1))).max() < 20
+    assert any(
+        not np.array_equal(augment.photographed(picture, np.random.default_rng(seed)), picture)
+        for seed in range(3)
+    )
+
+
+def test_a_colour_table_recolours_each_channel_by_its_own_row() -> None:
+    table = augment.colour_table(np.random.default_rng(2))
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
+    assert np.array_equal(augment.recoloured(ramp, table)[:, 0], table.T)
+    assert (np.diff(table.astype(int), axis=1) >= 0).all()
+
+
+def test_batches_depend_on_seed_rank_and_step_alone(data: Path) -> None:
+    def source(rank: int) -> BatchSource:
+        return BatchSource(data, 2, 16, seed=3, rank=rank, names=geometry_vector_names())
+
+    first, again = source(0).batch(7), source(0).batch(7)
+    assert torch.equal(first.sketches, again.sketches)
+    assert torch.equal(first.references, again.references)
+    assert torch.equal(first.latents, again.latents)
+    assert not torch.equal(first.sketches, source(1).batch(7).sketches)
+    assert not torch.equal(first.sketches, source(0).batch(8).sketches)
+    assert first.sketches.shape == (6, 256, 256)
+    assert first.references.shape == (2, 3, 256, 256)
+    assert first.targets.shape == (6, 3, 256, 256)
+
+
+def test_the_prefetcher_delivers_steps_in_order_and_hands_errors_over(data: Path) -> None:
+    source = BatchSource(data, 1, 16, seed=3, rank=0, names=geometry_vector_names())
+    prefetcher = Prefetcher(source, first=4)
+    for step in (4, 5):
+        assert torch.equal(prefetcher.next().sketches, source.batch(step).sketches)
+    prefetcher.stop()
+
+    def broken(step: int) -> None:
+        raise OSError(f"no step {step}")
+
+    source.batch = broken  # type: ignore[method-assign, assignment]
+    failing = Prefetcher(source, first=0)
+    with pytest.raises(OSError, match="no step 0"):
+        failing.next()
+    failing.stop()
+
+
+def test_latents_are_standard_normal_and_tell_appearances_apart() -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.uniform(0.2, 0.8, (800, 5)).astype(np.float32)
+    samples[:, 4] = samples[:, 3]  # a value that says nothing new
+    latents = AppearanceLatents(samples, width=24, seed=1)
+    drawn = np.stack([latents(vector, rng) for vector in samples])
+    assert np.abs(drawn.mean(0)).max() < 0.2
+    assert drawn.std(0) == pytest.approx(np.ones(24), abs=0.15)
+    same = np.stack([latents(samples[0], rng) for _ in range(50)]).mean(0)
+    other = np.stack([latents(samples[1], rng) for _ in range(50)]).mean(0)
+    assert np.linalg.norm(same - other) > 1.0
+
+
+def test_shard_folders_sort_by_number(tmp_path: Path) -> None:
+    names = [shard_folder(tmp_path, TRAINING, index).name for index in (2, 10)]
+    assert names == sorted(names)

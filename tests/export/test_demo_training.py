@@ -1,0 +1,135 @@
+"""Training, resuming and finishing, with a narrow model and few steps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sfx.calibration.portraits import geometry_vector_names
+from sfx.errors import InputError
+from sfx.export.checkpoint import read_checkpoint
+from sfx.export.demo.config import DEMO
+from sfx.export.demo.evaluate import draw_with, evaluate, judge
+from sfx.export.demo.finish import averaged_model, config_of, finish
+from sfx.export.demo.held_out import held_out_pairs
+from sfx.export.demo.run_state import LOG, RunState
+from sfx.export.demo.schedule import Schedule
+from sfx.export.demo.train import Options, train
+from sfx.export.demo.trainable import Trainable
+from sfx.export.networks import Spse
+from tests.export.demo_fixtures import NARROW, draw_small_set
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_small_set(tmp_path_factory.mktemp("data"))
+
+
+def _options(data: Path, out: Path, stop_at_step: int, processes: int = 1) -> Options:
+    schedule = Schedule(1000.0, 1000.0, 1000.0, warm_up_steps=2)
+    return Options(data, out, schedule, processes=processes, groups=1, stop_at_step=stop_at_step)
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of four steps."""
+    out = tmp_path_factory.mktemp("run")
+    train(_options(data, out, 4), NARROW)
+    return out
+
+
+def test_a_resumed_run_ends_in_the_same_state(data: Path, run: Path, tmp_path: Path) -> None:
+    for stop_at_step in (2, 4):
+        train(_options(data, tmp_path, stop_at_step), NARROW)
+    whole, resumed = RunState.load(run), RunState.load(tmp_path)
+    assert whole.step == resumed.step == 4
+    assert whole.samples == resumed.samples == 12
+    for kind in ("trained", "averaged"):
+        first, second = getattr(whole, kind), getattr(resumed, kind)
+        assert first.keys() == second.keys()
+        for name, value in first.items():
+            assert torch.allclose(value.float(), second[name].float(), atol=1e-6), name
+
+
+def test_training_changes_every_live_parameter(run: Path) -> None:
+    state = RunState.load(run)
+    start = Trainable(NARROW, len(geometry_vector_names()), seed=0).stored()
+    still = [
+        name
+        for name, value in state.trained.items()
+        if value.is_floating_point() and torch.equal(value, start[name]) and "running" not in name
+    ]
+    # At a quarter of the size the upper layers are not reached; filters and noise are constants.
+    upper = ("decoder.convs.8", "decoder.convs.9", "decoder.convs.10", "decoder.convs.11")
+    late = ("to_rgbs.4", "to_rgbs.5", "styles.10", "styles.11", "styles.12", "styles.13")
+    assert [
+        name for name in still if not any(part in name for part in (*upper, *late, "kernel", "noises"))
+    ] == []
+
+
+def test_two_processes_share_a_run(data: Path, tmp_path: Path) -> None:
+    train(_options(data, tmp_path, 2, processes=2), NARROW)
+    state = RunState.load(tmp_path)
+    assert state.step == 2
+    assert state.samples == 12
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert lines[-1]["kind"] == "held-out"
+    assert np.isfinite(lines[-1]["psnr"])
+    assert list(tmp_path.glob("grid_*.png"))
+
+
+def test_a_run_of_another_model_is_refused(data: Path, run: Path) -> None:
+    other = replace(NARROW, mapping_layers=3)
+    with pytest.raises(InputError, match="expected a run of this model configuration"):
+        train(_options(data, run, 5), other)
+
+
+def test_no_run_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a training run with a checkpoint\.pt, found none"):
+        RunState.load(tmp_path)
+
+
+def test_a_finished_run_is_a_checkpoint_that_draws_the_same(data: Path, run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "demo.pt"
+    finish(run, path, data, "a command", samples=12)
+    read = read_checkpoint(path)
+    assert read.config == NARROW
+    state = RunState.load(run)
+    pairs = held_out_pairs(data, 1)
+    inputs = pairs.sketches[0].numpy(), pairs.references[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(draw_with(read.build(), *inputs), draw_with(averaged_model(state), *inputs))
+    content = torch.load(path, weights_only=True)
+    assert content["code_statistics"]["fine_mean"].shape == (8, 16)
+    assert content["code_statistics"]["appearance_deviation"].shape == (6, 16)
+    assert (content["code_statistics"]["fine_deviation"] > 0).all()
+    assert content["provenance"]["command"] == "a command"
+    assert content["provenance"]["steps"] == 4
+    result = evaluate(path, data, 2, tmp_path / "grid.png")
+    assert result.pairs == 2
+    assert 3.0 < result.psnr < 40.0
+    assert (tmp_path / "grid.png").exists()
+
+
+def test_judging_targets_against_themselves_is_perfect(data: Path) -> None:
+    pairs = held_out_pairs(data, 2)
+    targets = pairs.targets.permute(0, 2, 3, 1).numpy()
+    result = judge(targets, targets, pairs.parts.numpy())
+    assert result.l1 == 0.0
+    assert result.psnr > 100.0
+    assert result.perceptual_distance == pytest.approx(0.0, abs=1e-9)
+    assert all(value > 0.9 for value in result.preserved.values())
+    assert all(value == 0.0 for value in result.colour_errors.values())
+
+
+def test_the_demo_is_small_enough_and_keeps_the_published_topology() -> None:
+    model = Spse(DEMO)
+    assert sum(value.numel() for value in model.parameters()) <= 12.5e6
+    assert DEMO.n_styles == 14
+    for encoder in (DEMO.sketch_coarse, DEMO.sketch_fine, DEMO.face_fine):
+        assert len(set(encoder.widths)) == 4
+    assert config_of(asdict(DEMO)) == DEMO
