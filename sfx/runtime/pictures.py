@@ -20,40 +20,56 @@ MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 64_000_000
 """A 64-megapixel photo decodes to 192 MB; beyond that a small file could fill the memory."""
 READ_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+"""What people draw and photograph in; JPEG includes the MPO of some phones. Other formats stay shut: Pillow
+hands some of them (EPS) to other programs."""
 READ_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 WRITE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
-def open_image(path: Path) -> Image.Image:
-    """Open and decode a picture file, turned upright by its EXIF orientation; any Pillow mode.
+@contextlib.contextmanager
+def opened(path: Path, what: str = "picture") -> Iterator[Image.Image]:
+    """A picture file, opened but not decoded, once its sizes are found within the limits.
 
-    Raises InputError for a file that is missing, no picture, damaged, or beyond the size limits.
+    What goes wrong inside the block while it is decoded is damage. Raises InputError, which calls the file
+    a `what`, where it is missing, no picture, damaged, or beyond the limits.
     """
     if not path.is_file():
         raise InputError(
-            f"{path}: expected a picture file, found {'a folder' if path.is_dir() else 'nothing'}"
+            f"{path}: expected a {what} file, found {'a folder' if path.is_dir() else 'nothing'}"
         )
-    if path.stat().st_size > MAX_FILE_BYTES:
-        megabytes = path.stat().st_size / 2**20
-        raise InputError(f"{path}: expected at most {MAX_FILE_BYTES >> 20} MB, found {megabytes:.0f} MB")
     try:
+        megabytes = path.stat().st_size / 2**20
+        if megabytes > MAX_FILE_BYTES >> 20:
+            raise InputError(
+                f"{path}: expected a {what} of at most {MAX_FILE_BYTES >> 20} MB, found {megabytes:.0f} MB"
+            )
         with warnings.catch_warnings():
-            # Pillow warns of large pictures; the limit below refuses them before they are decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of large pictures, which are refused here, and of odd metadata, which nothing reads.
+            warnings.simplefilter("ignore")
             with Image.open(path, formats=READ_FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise InputError(
-                        f"{path}: expected at most {MAX_PIXELS // 10**6} megapixels, "
+                        f"{path}: expected a {what} of at most {MAX_PIXELS // 10**6} megapixels, "
                         f"found {image.width} x {image.height}"
                     )
-                image.load()
-                return ImageOps.exif_transpose(image)
+                yield image
     except UnidentifiedImageError as error:
-        raise InputError(
-            f"{path}: expected a picture ({', '.join(READ_FORMATS)}), found something else"
-        ) from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: expected a whole picture, found damage: {error}") from error
+        kinds = ", ".join(READ_FORMATS)
+        raise InputError(f"{path}: expected a {what} ({kinds}), found something else") from error
+    except Image.DecompressionBombError as error:
+        # Pillow's own limit, at 179 megapixels, strikes while the header is read.
+        limit = MAX_PIXELS // 10**6
+        raise InputError(f"{path}: expected a {what} of at most {limit} megapixels, found more") from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        # Pillow's decoders raise SyntaxError and ValueError on damaged headers, OSError on damaged data.
+        raise InputError(f"{path}: expected a whole {what}, found damage: {error}") from error
+
+
+def open_image(path: Path) -> Image.Image:
+    """A picture file decoded, in any Pillow mode, turned upright by its EXIF orientation. Raises InputError."""
+    with opened(path) as image:
+        image.load()
+        return ImageOps.exif_transpose(image)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -78,11 +78,11 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
 
 def test_bombs_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
     path = save(tmp_path / "bomb.png", Image.new("1", (9000, 9000)))
-    with pytest.raises(InputError, match="expected at most 64 megapixels, found 9000 x 9000"):
+    with pytest.raises(InputError, match="expected a picture of at most 64 megapixels, found 9000 x 9000"):
         read_picture(path)
     with (tmp_path / "long.png").open("wb") as file:
         file.truncate(65 << 20)
-    with pytest.raises(InputError, match="expected at most 64 MB, found 65 MB"):
+    with pytest.raises(InputError, match="expected a picture of at most 64 MB, found 65 MB"):
         read_picture(tmp_path / "long.png")
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from sfx.errors import InputError
+from sfx.runtime.pictures import MAX_PIXELS, opened
 
 WORKING_SIDE = 512
 """Longest side of a drawing while its ink is found and traced, in pixels.
@@ -19,16 +19,10 @@ Twice the canvas's 256 units. One size for every source makes the strokes of one
 its pixel size, bounds the time, and is the size the published label sketches were drawn at.
 """
 
-MAX_FILE_BYTES = 64 * 2**20
-MAX_PIXELS = 64 * 10**6
 MIN_SIDE = 32
 """Longest side below which a picture cannot hold a drawing of a face, in pixels."""
 MAX_ASPECT = 16
 """A longer strip would be under 32 pixels high at the working size."""
-
-# The formats people draw and photograph in; JPEG includes the MPO of some phones. Others stay shut:
-# Pillow hands some of them (EPS) to other programs.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,28 +47,8 @@ def open_picture(path: Path) -> Picture:
 
     Raises InputError where the file is missing, too large, damaged, or not one of these formats.
     """
-    try:
-        file_bytes = path.stat().st_size
-        if file_bytes > MAX_FILE_BYTES:
-            raise InputError(
-                f"{path}: expected a drawing of at most {MAX_FILE_BYTES // 2**20} MB, "
-                f"found {file_bytes / 2**20:.0f} MB"
-            )
-        with warnings.catch_warnings():
-            # Pillow warns of large sizes, which are checked here, and of odd metadata, which nothing here reads.
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                return _fit(_decode(image, str(path)), str(path))
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        bomb = isinstance(error, Image.DecompressionBombError)
-        found = "more pixels than that" if bomb else "a file of another kind"
-        raise InputError(
-            f"{path}: expected a PNG, JPEG, WebP, BMP, TIFF or SVG drawing of at most "
-            f"{MAX_PIXELS // 10**6} megapixels, found {found}"
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        # Pillow's decoders raise SyntaxError and ValueError on damaged headers, OSError on damaged data.
-        raise InputError(f"{path}: expected a readable drawing, found: {error}") from error
+    with opened(path, "drawing") as image:
+        return _fit(_decode(image, str(path)), str(path))
 
 
 def picture_from_array(array: NDArray[np.generic], name: str = "array") -> Picture:
