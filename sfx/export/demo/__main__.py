@@ -40,7 +40,7 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 )
 @click.option("--quarter-size-minutes", default=15.0, show_default=True, help="Training time at 64 px.")
 @click.option("--half-size-minutes", default=60.0, show_default=True, help="Until then 128 px, then 256 px.")
-@click.option("--learning-rate", default=1.2e-3, show_default=True)
+@click.option("--learning-rate", default=7e-4, show_default=True)
 @click.option(
     "--decay-from", default=0.6, show_default=True, help="Share of the time after which the rate falls."
 )

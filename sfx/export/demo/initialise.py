@@ -9,10 +9,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Bottleneck, Encoder, Spse, StyleHead
+from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Bottleneck, Encoder, MappingLayer, Spse, StyleHead
 
 CODE_DEVIATION = 0.3
 """Deviation of the fine codes at the start: styles start near their bias of 1."""
+
+MAPPED_SCALE = 0.2
+"""Scale of w at the start. With the full scale a random function of the sketch reaches every layer, and learning
+only undoes it: after 1200 samples the L1 distance was 0.185, worse than the mean picture's, instead of 0.144."""
 
 
 @torch.no_grad()
@@ -26,6 +30,9 @@ def initialise(model: Spse) -> None:
     _initialise_encoder(model.encoder_sketch_coarse, 1.0 / COARSE_GAIN)
     _initialise_encoder(model.encoder_sketch_fine, CODE_DEVIATION / FINE_GAIN)
     _initialise_encoder(model.encoder_face_fine, CODE_DEVIATION / FINE_GAIN)
+    last = model.decoder.style[-1]
+    assert isinstance(last, MappingLayer)
+    last.weight.mul_(MAPPED_SCALE)
     for to_rgb in (model.decoder.to_rgb1, *model.decoder.to_rgbs):
         to_rgb.conv.weight.normal_(std=0.1)
 
