@@ -85,6 +85,18 @@ def export(checkpoint: Path, out: Path, force: bool) -> None:
     )
 
 
+def _truncation(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        limit = float("inf") if text == "off" else float(text)
+    except ValueError:
+        limit = 0.0
+    if not limit > 0:
+        raise click.BadParameter(f"expected a number above 0, or off, found '{text}'")
+    return limit
+
+
 @main.command()
 @click.argument("sketches", metavar="SKETCH...", nargs=-1, required=True, type=_PATH)
 @click.option(
@@ -103,6 +115,9 @@ def export(checkpoint: Path, out: Path, force: bool) -> None:
     "--mix-layers", help="Layers of the codes to mix with a random style, such as 8-17 or 3,5,8-10."
 )
 @click.option("--mix-alpha", type=click.FloatRange(0.0, 1.0), help="Strength of the mixing [default: 1].")
+@click.option(
+    "--truncation", help="Deviations that a sketch's codes may stray, or off [default: the bundle's]."
+)
 @click.option("--size", type=int, help="Average-pool faces to this side, such as 256.")
 @click.option("--couple", is_flag=True, help="Also write sketch | face | reference side by side.")
 @click.option("--save-codes", is_flag=True, help="Also write the codes, <sketch>_codes.npy.")
@@ -147,6 +162,7 @@ def _run_options(settings: dict[str, Any], n_styles: int) -> Options:
     return Options(
         input_kind=settings["input_kind"],
         size=settings["size"],
+        truncation=settings["truncation"],
         random=random,
         mixing=mixing,
         couple=settings["couple"],

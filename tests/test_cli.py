@@ -133,6 +133,7 @@ def test_usage_mistakes_exit_with_2(here: Path) -> None:
         ("run", "sketch.png", "--appearance", "photo.png", "--random-appearance"),
         ("run", "sketch.png", "--appearance", "photo.png", "--mix-alpha", "0.5"),
         ("run", "sketch.png", "--appearance", "photo.png", "--mix-alpha", "2", "--mix-layers", "1"),
+        ("run", "sketch.png", "--appearance", "photo.png", "--truncation", "-1"),
         ("bench", "--batch", "1,x"),
         ("nonsense",),
     ):

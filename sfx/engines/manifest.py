@@ -89,6 +89,10 @@ class Manifest:
     """Versions of what made the bundle."""
     created: str
     """UTC, ISO 8601."""
+    statistics: BundleFile | None = None
+    """`fine_mean` and `fine_deviation` (geometry_layers, width) over the training set, where they are known."""
+    truncation: float | None = None
+    """How far fine codes may stray from their mean, in deviations; None for as far as they like."""
 
     def graph(self, name: str) -> GraphEntry:
         """The graph called `name`. Raises BundleError where the bundle has none."""
@@ -101,7 +105,8 @@ class Manifest:
 
     def files(self) -> tuple[BundleFile, ...]:
         """Every file that the manifest names."""
-        return (*(entry.file for entry in self.graphs), self.proof)
+        known = (self.statistics,) if self.statistics is not None else ()
+        return (*(entry.file for entry in self.graphs), self.proof, *known)
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
@@ -163,6 +168,10 @@ class _Keys:
             )
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether an optional key is there and not null."""
+        return self.content.get(key) is not None
+
     def child(self, key: str) -> _Keys:
         return _Keys(self.get(key, dict), self._name(key))
 
@@ -198,6 +207,8 @@ def _manifest(keys: _Keys) -> Manifest:
         source=keys.get("source", dict),
         tools=keys.get("tools", dict),
         created=keys.get("created", str),
+        statistics=_file(keys.child("statistics")) if keys.has("statistics") else None,
+        truncation=keys.get("truncation", float) if keys.has("truncation") else None,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sfx.engines.backends import Choice
 from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Array
-from sfx.engines.manifest import GraphEntry, Measurement
+from sfx.engines.manifest import BundleFile, GraphEntry, Measurement
 from sfx.errors import BundleError, ParityError
 
 TOLERANCES: Mapping[str, float] = {"float32": 1e-4, "uint8": 1.0}
@@ -21,18 +21,18 @@ one level since a value next to a whole number may be truncated either way.
 """
 
 
-def read_proof(bundle: Bundle) -> dict[str, Array]:
-    """Tensor names to arrays, batch 2. Raises BundleError where the file is damaged."""
-    path = bundle.checked(bundle.manifest.proof)
+def read_arrays(bundle: Bundle, file: BundleFile) -> dict[str, Array]:
+    """The named arrays of an npz file of the bundle. Raises BundleError where it is damaged."""
+    path = bundle.checked(file)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path}: expected arrays in npz form, found damage: {error}") from error
 
 
-def write_proof(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write the arrays, compressed: line sketches and soft pictures shrink well."""
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write the arrays as npz, compressed: line sketches and soft pictures shrink well."""
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle
 from sfx.engines.cache import without_cache
-from sfx.engines.recorded import check_tolerance, read_proof, replay
+from sfx.engines.recorded import check_tolerance, read_arrays, replay
 
 
 def verify_bundle(path: Path, backends: Sequence[str] = ()) -> Iterator[str]:
@@ -20,7 +20,7 @@ def verify_bundle(path: Path, backends: Sequence[str] = ()) -> Iterator[str]:
     for file in bundle.manifest.files():
         bundle.checked(file)
         yield f"{file.path}: checksum right"
-    proof = read_proof(bundle)
+    proof = read_arrays(bundle, bundle.manifest.proof)
     for name in backends or installed_backends("cpu"):
         choice = choose(name, "cpu")
         for graph in bundle.manifest.graphs:

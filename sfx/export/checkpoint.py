@@ -35,6 +35,10 @@ class Checkpoint:
     """Published names to tensors, dead heads included where the file has them."""
     latent_avg: Tensor
     """(n_styles, style_width) float32; zeros where the model does not start from it."""
+    statistics: Mapping[str, Tensor] | None = None
+    """`fine_mean`, `fine_deviation` (geometry_layers, style_width) over the training set, where the file has them."""
+    truncation: float | None = None
+    """The truncation of fine codes that the model is meant to run with, from `opts`; None for none."""
 
     def build(self) -> Spse:
         """The deployable model with this checkpoint's live weights, in evaluation mode."""
@@ -71,7 +75,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         found = type(opts).__name__ if opts is not None else "none"
         raise CheckpointError(f"{path}: expected 'opts', a dict of plain options, found {found}")
     config = _Shapes(path, state).config(opts)
-    return Checkpoint(path, config, state, _latent_avg(path, content.get("latent_avg"), config))
+    average = _latent_avg(path, content.get("latent_avg"), config)
+    statistics = _statistics(path, content.get("code_statistics"), config)
+    return Checkpoint(path, config, state, average, statistics, _truncation(path, opts, statistics))
 
 
 def _load(path: Path) -> Mapping[str, Any]:
@@ -149,6 +155,31 @@ def _latent_avg(path: Path, value: Any, config: ModelConfig) -> Tensor:
         found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise CheckpointError(f"{path}: expected 'latent_avg', a tensor of shape {expected}, found {found}")
     return value.float()
+
+
+def _statistics(path: Path, value: Any, config: ModelConfig) -> Mapping[str, Tensor] | None:
+    """What sfx's own training keeps of the fine codes; the published checkpoint has none."""
+    if value is None:
+        return None
+    expected = (config.geometry_layers, config.style_width)
+    found = {}
+    for name in ("fine_mean", "fine_deviation"):
+        tensor = value.get(name) if isinstance(value, Mapping) else None
+        if not isinstance(tensor, Tensor) or tuple(tensor.shape) != expected:
+            raise CheckpointError(f"{path}: expected code_statistics['{name}'], a tensor of shape {expected}")
+        found[name] = tensor.float()
+    return found
+
+
+def _truncation(path: Path, opts: Mapping[str, Any], statistics: object) -> float | None:
+    value = opts.get("truncation")
+    if value is None:
+        return None
+    if not isinstance(value, float | int) or value <= 0 or statistics is None:
+        raise CheckpointError(
+            f"{path}: expected opts['truncation'] above 0 together with code_statistics, found {value!r}"
+        )
+    return float(value)
 
 
 class _Shapes:

@@ -17,7 +17,7 @@ from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle, sha256
 from sfx.engines.cache import without_cache
 from sfx.engines.manifest import MANIFEST, BundleFile, GraphEntry, Manifest, Measurement
-from sfx.engines.recorded import write_proof
+from sfx.engines.recorded import write_arrays
 from sfx.errors import BundleError
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
 from sfx.export.graphs import IMAGE_FLOAT, graphs
@@ -29,6 +29,7 @@ Progress = Callable[[str], None]
 """Told what is being done, one short phrase a step."""
 
 PROOF = "proof.npz"
+STATISTICS = "statistics.npz"
 
 
 def export(
@@ -88,7 +89,7 @@ def _whole_or_absent(out: Path) -> Iterator[Path]:
 def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest:
     progress("running the published form")
     proof = proof_arrays(checkpoint)
-    write_proof(making / PROOF, {name: array for name, array in proof.items() if name != IMAGE_FLOAT})
+    write_arrays(making / PROOF, {name: array for name, array in proof.items() if name != IMAGE_FLOAT})
     model = checkpoint.build()
     manifest = Manifest(
         model=checkpoint.config,
@@ -99,6 +100,8 @@ def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest
         source=_source(checkpoint),
         tools=_tools(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        statistics=_write_statistics(checkpoint, making),
+        truncation=checkpoint.truncation,
     )
     choices = [choose(name, "cpu") for name in installed_backends("cpu")]
     entries: list[GraphEntry] = []
@@ -119,6 +122,13 @@ def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest
             with without_cache():
                 parity += prove_engine(graph, Bundle(making, manifest), entry, choice, deployable, proof)
     return replace(manifest, graphs=tuple(entries), parity=tuple(parity))
+
+
+def _write_statistics(checkpoint: Checkpoint, making: Path) -> BundleFile | None:
+    if checkpoint.statistics is None:
+        return None
+    write_arrays(making / STATISTICS, {name: value.numpy() for name, value in checkpoint.statistics.items()})
+    return _file(making / STATISTICS)
 
 
 def _file(path: Path) -> BundleFile:

@@ -46,6 +46,8 @@ class Options:
     """Side to average-pool the face to; None for the model's own."""
     random: RandomAppearance | None = None
     mixing: Mixing | None = None
+    truncation: float | None = None
+    """Limit on the fine codes in deviations; None for the bundle's own, infinity for none."""
     couple: bool = False
     """Write sketch | face | reference side by side."""
     save_codes: bool = False
@@ -82,7 +84,7 @@ def draw_faces(pipeline: Pipeline, jobs: Sequence[Job], options: Options) -> Ite
         sketches = np.stack(
             [read_label_map(job.sketch, pipeline.config.encoder_size, options.input_kind) for job in batch]
         )
-        codes = appearance.onto(pipeline.encode_sketch(sketches), batch, done)
+        codes = appearance.onto(pipeline.encode_sketch(sketches, options.truncation), batch, done)
         if options.mixing is not None:
             # One injected w for all, as the original does.
             w = pipeline.random_w(options.mixing.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,8 @@ from sfx.engines.backends import AUTO, Choice, choose
 from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Engine
 from sfx.engines.locate import find_bundle
-from sfx.errors import InputError
+from sfx.engines.recorded import read_arrays
+from sfx.errors import BundleError, InputError
 from sfx.runtime import codes as codes_of
 from sfx.runtime.codes import Codes
 from sfx.runtime.pictures import fit_appearance
@@ -34,6 +36,7 @@ class Pipeline:
         self.bundle = bundle
         self.choice = choice
         self._engines: dict[str, Engine] = {}
+        self._fine_statistics: tuple[Codes, Codes] | None = None
 
     @property
     def config(self) -> ModelConfig:
@@ -53,8 +56,13 @@ class Pipeline:
             made = list(pool.map(lambda graph: self.choice.load(self.bundle, graph, batch), missing))
         self._engines.update(zip(missing, made, strict=True))
 
-    def encode_sketch(self, label_maps: Pixels) -> Codes:
-        """Class ids (size, size) or (B, size, size) uint8 -> sketch codes (B, n_styles, width)."""
+    def encode_sketch(self, label_maps: Pixels, truncation: float | None = None) -> Codes:
+        """Class ids (size, size) or (B, size, size) uint8 -> sketch codes (B, n_styles, width).
+
+        truncation: how many deviations the fine codes may stray from their training mean (`codes.truncate`);
+        None for what the bundle is meant to run with, `math.inf` for no truncation. Raises InputError where
+        a bundle without statistics is asked to truncate.
+        """
         batch = label_maps[None] if label_maps.ndim == 2 else label_maps
         side, classes = self.config.encoder_size, self.config.label_count
         if batch.dtype != np.uint8 or batch.shape[1:] != (side, side) or batch.max(initial=0) > classes:
@@ -62,7 +70,34 @@ class Pipeline:
                 f"label map: expected uint8 class ids 0..{classes} of shape (B, {side}, {side}), "
                 f"found {batch.dtype} {batch.shape} with values up to {batch.max(initial=0)}"
             )
-        return self.engine("sketch_encoder")({"label_map": np.ascontiguousarray(batch)})["sketch_codes"]
+        outputs = self.engine("sketch_encoder")({"label_map": np.ascontiguousarray(batch)})
+        limit = truncation if truncation is not None else self.bundle.manifest.truncation
+        if limit is None or math.isinf(limit):
+            return outputs["sketch_codes"]
+        mean, deviation = self._statistics(limit)
+        fine_codes = outputs["fine_codes"]
+        codes = outputs["sketch_codes"]
+        codes[:, : self.config.geometry_layers] += (
+            codes_of.truncate(fine_codes, mean, deviation, limit) - fine_codes
+        )
+        return codes
+
+    def _statistics(self, limit: float) -> tuple[Codes, Codes]:
+        """Mean and deviation of the fine codes, read once."""
+        if self._fine_statistics is None:
+            file = self.bundle.manifest.statistics
+            if file is None:
+                raise InputError(
+                    f"truncation {limit:g}: expected a bundle with code statistics, found one without"
+                )
+            arrays = read_arrays(self.bundle, file)
+            try:
+                self._fine_statistics = (arrays["fine_mean"], arrays["fine_deviation"])
+            except KeyError as error:
+                raise BundleError(
+                    f"{file.path}: expected an array {error}, found {sorted(arrays)}"
+                ) from error
+        return self._fine_statistics
 
     def encode_appearance(self, photos: Pixels) -> Codes:
         """RGB photos (H, W, 3) or (B, H, W, 3) uint8 of any size -> (B, n_styles - geometry_layers, width)."""

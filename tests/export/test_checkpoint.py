@@ -165,6 +165,14 @@ def test_wrong_tensors_are_named(checkpoint_path: Path, tmp_path: Path) -> None:
         ({"opts": None}, "expected 'opts', a dict of plain options, found none"),
         ({"opts": {"output_size": 1024}}, "opts say output_size 1024, but the decoder's tensors make 64"),
         ({"opts": {"geometry_layers": 10}}, "expected geometry_layers between 1 and 9"),
+        (
+            {"code_statistics": {"fine_mean": torch.zeros(8, 32)}},
+            r"expected code_statistics\['fine_deviation'\]",
+        ),
+        (
+            {"opts": {"truncation": 1.3}},
+            "expected opts.'truncation'. above 0 together with code_statistics, found 1.3",
+        ),
         ({"latent_avg": torch.zeros(3, 32)}, r"expected 'latent_avg', a tensor of shape \(10, 32\)"),
     ],
 )

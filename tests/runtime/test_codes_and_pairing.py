@@ -37,6 +37,17 @@ def test_mixing_blends_the_chosen_layers() -> None:
     np.testing.assert_allclose(codes.mix(CODES, w, (3,))[:, 3], np.repeat(w, 2, 0))
 
 
+def test_truncation_pulls_strays_back_and_leaves_the_others() -> None:
+    mean = RNG.standard_normal((8, 4)).astype(np.float32)
+    deviation = RNG.uniform(0.5, 2, (8, 4)).astype(np.float32)
+    near, far = mean + 0.9 * deviation, mean - 3 * deviation
+    found = codes.truncate(np.stack([near, far]), mean, deviation, 1.5)
+    np.testing.assert_allclose(found[0], near, rtol=1e-6)
+    np.testing.assert_allclose(found[1], mean - 1.5 * deviation, rtol=1e-5, atol=1e-6)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(codes.truncate(mean[None], mean, deviation, 0.5)[0], mean)
+
+
 def test_random_rows_do_not_depend_on_their_number() -> None:
     np.testing.assert_array_equal(codes.random_z(5, 3, 8)[:2], codes.random_z(5, 2, 8))
     assert not np.array_equal(codes.random_z(5, 1, 8), codes.random_z(6, 1, 8))

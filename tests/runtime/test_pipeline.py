@@ -11,7 +11,9 @@ import torch
 import sfx
 from sfx.engines.bundle import Bundle
 from sfx.export.checkpoint import Checkpoint
+from sfx.export.exporter import export
 from sfx.export.proof import Published, to_bytes
+from sfx.runtime import codes as codes_of
 from sfx.runtime.faces import Mixing, Options, RandomAppearance, draw_faces
 from sfx.runtime.label_maps import read_label_map
 from sfx.runtime.pairing import plan
@@ -175,6 +177,28 @@ def test_arrays_that_do_not_fit_are_named(pipeline: Pipeline) -> None:
         pipeline.encode_sketch(np.full((64, 64), 23, np.uint8))
     with pytest.raises(sfx.InputError, match="photo: expected uint8 RGB"):
         pipeline.encode_appearance(np.zeros((8, 8), np.uint8))
+
+
+def test_truncation_moves_the_geometry_layers_only(
+    bundle: Bundle, pipeline: Pipeline, checkpoint_path: Path, tmp_path: Path
+) -> None:
+    label_map = sample_label_map(0, 64)
+    free = pipeline.encode_sketch(label_map)
+    with pytest.raises(sfx.InputError, match=r"truncation 1\.3: expected a bundle with code statistics"):
+        pipeline.encode_sketch(label_map, 1.3)
+    fine = pipeline.engine("sketch_encoder")({"label_map": label_map[None]})["fine_codes"]
+    content = torch.load(checkpoint_path, weights_only=True)
+    mean, deviation = torch.zeros(8, 32), torch.full((8, 32), 0.01)
+    content["code_statistics"] = {"fine_mean": mean, "fine_deviation": deviation}
+    content["opts"]["truncation"] = 1.3
+    torch.save(content, tmp_path / "kept.pt")
+    with sfx.load(export(tmp_path / "kept.pt", tmp_path / "engines").path) as kept:
+        truncated = kept.encode_sketch(label_map)
+        expected = free[:, :8] - fine + codes_of.truncate(fine, mean.numpy(), deviation.numpy(), 1.3)
+        np.testing.assert_allclose(truncated[:, :8], expected, atol=1e-5)
+        assert np.abs(truncated[:, :8] - free[:, :8]).max() > 1e-3
+        np.testing.assert_allclose(truncated[:, 8:], free[:, 8:], atol=1e-6)
+        np.testing.assert_allclose(kept.encode_sketch(label_map, float("inf")), free, atol=1e-6)
 
 
 def test_random_appearance_needs_no_appearance_encoder(
