@@ -116,7 +116,9 @@ def _truncation(_: click.Context, __: click.Parameter, text: str | None) -> floa
 )
 @click.option("--mix-alpha", type=click.FloatRange(0.0, 1.0), help="Strength of the mixing [default: 1].")
 @click.option(
-    "--truncation", help="Deviations that a sketch's codes may stray, or off [default: the bundle's]."
+    "--truncation",
+    callback=_truncation,
+    help="Deviations that a sketch's codes may stray, or off [default: the bundle's].",
 )
 @click.option("--size", type=int, help="Average-pool faces to this side, such as 256.")
 @click.option("--couple", is_flag=True, help="Also write sketch | face | reference side by side.")

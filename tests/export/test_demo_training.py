@@ -133,3 +133,12 @@ def test_the_demo_is_small_enough_and_keeps_the_published_topology() -> None:
     for encoder in (DEMO.sketch_coarse, DEMO.sketch_fine, DEMO.face_fine):
         assert len(set(encoder.widths)) == 4
     assert config_of(asdict(DEMO)) == DEMO
+
+
+def test_equal_seeds_start_alike_whatever_was_drawn_before() -> None:
+    first = Trainable(NARROW, 5, seed=1).stored()
+    torch.rand(3)
+    second = Trainable(NARROW, 5, seed=1).stored()
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    other = Trainable(NARROW, 5, seed=2).stored()
+    assert not torch.equal(first["model.decoder.style.1.weight"], other["model.decoder.style.1.weight"])
