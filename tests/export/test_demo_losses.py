@@ -61,8 +61,9 @@ def test_every_weighted_part_exists() -> None:
     assert set(PART_WEIGHTS) <= set(PARTS)
 
 
-def test_geometry_loss_cuts_outliers() -> None:
-    assert float(geometry_loss(torch.tensor([[1.0, 90.0]]), torch.zeros(1, 2))) == pytest.approx(2.5)
+def test_geometry_loss_is_quadratic_near_and_cuts_outliers() -> None:
+    assert float(geometry_loss(torch.zeros(1, 2), torch.tensor([[0.5, 0.5]]))) == pytest.approx(0.125)
+    assert float(geometry_loss(torch.zeros(1, 2), torch.tensor([[90.0, 90.0]]))) == pytest.approx(3.5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

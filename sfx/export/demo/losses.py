@@ -75,5 +75,9 @@ def picture_loss(drawn: Tensor, target: Tensor, weights: Tensor) -> PictureLoss:
 
 
 def geometry_loss(predicted: Tensor, actual: Tensor) -> Tensor:
-    """Mean absolute error of standardised geometry vectors (N, features), differences cut at 4 deviations."""
-    return (predicted - actual).clamp(-4.0, 4.0).abs().mean()
+    """Huber loss of standardised geometry vectors (N, features), actual values cut at 4 deviations.
+
+    Quadratic near 0, because most entries are rare choices: their median, which an absolute error looks for,
+    is a constant. With it nothing was learnt in 3000 samples, of which this explains a fifth of all variance.
+    """
+    return F.smooth_l1_loss(predicted, actual.clamp(-4.0, 4.0))

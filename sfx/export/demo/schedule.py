@@ -36,7 +36,7 @@ class Schedule:
 
     def geometry_weight(self, minutes: float) -> float:
         """Weight of the auxiliary geometry loss: a guide at first, then in the way."""
-        return 0.3 if minutes < 0.4 * self.minutes else 0.1
+        return 1.0 if minutes < 0.25 * self.minutes else 0.3
 
     def size(self, minutes: float, output_size: int) -> int:
         """Side of the pictures to train on."""

@@ -128,12 +128,13 @@ class Trainer:
         with mixed_precision():
             sketch_codes = self.trainable.sketch_codes(batch.sketches)
             codes = self._with_appearance(sketch_codes, batch)
-            predicted = self.trainable.geometry(sketch_codes).float()
+            from_codes, from_map = self.trainable.geometry(sketch_codes)
             drawn = self.trainable.draw(codes, size)
         target = resized(as_floats(batch.targets), size)
         loss = picture_loss(drawn, target, feature_weights(batch.parts, size))
-        of_geometry = geometry_loss(predicted, batch.geometry)
-        total = loss.total + schedule.geometry_weight(self.minutes) * of_geometry
+        of_geometry = geometry_loss(from_codes, batch.geometry)
+        guides = of_geometry + geometry_loss(from_map, batch.geometry)
+        total = loss.total + schedule.geometry_weight(self.minutes) * guides
         self.gradients.zero_()
         total.backward()  # type: ignore[no-untyped-call]
         norm = self._update(schedule.rate(self.step, self.minutes))

@@ -12,19 +12,26 @@ from torch import Tensor, nn
 from sfx.config import ModelConfig
 from sfx.export.demo.initialise import initialise
 from sfx.export.demo.prelu import use_fast_prelu
-from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse
+from sfx.export.networks import Spse
 
 MAPPING_RATE = 30.0
 """Learning rate of the mapping network relative to the others, against its stored scale of 0.01."""
 EQUALISED_RATE = 3.0
 """Learning rate of weights of deviation 1 (equalised) relative to weights of deviation 1 / sqrt(fan in)."""
 
-HEAD_RATE = 0.3
-"""Learning rate of the style heads' convolutions: up to six in a row without any normalisation between them."""
+FINE_OUTPUT_RATE = 0.3
+COARSE_OUTPUT_RATE = 0.05
+"""Learning rates of the style heads' last layers, which the gains of 6 and 60 follow."""
+READ_SIDE = 8
+"""Side to which c3 is averaged before geometry is read off it."""
 
 
 class Trainable(nn.Module):
-    """A model with its trainable latent average, and a linear head that reads the geometry off the codes."""
+    """A model with its trainable latent average, and two linear heads that read the geometry of the portrait.
+
+    One reads the fine sketch encoder's deepest map c3, which teaches the trunk to see; the other the codes,
+    which teaches the style heads to hand on what it saw. Both are thrown away after training.
+    """
 
     def __init__(self, config: ModelConfig, features: int, seed: int) -> None:
         super().__init__()
@@ -41,18 +48,28 @@ class Trainable(nn.Module):
             use_channels_last(part)
         use_channels_last(self.model.decoder.input)
         self.model.latent_avg.requires_grad_(True)
-        self.geometry_head = nn.Linear(config.geometry_layers * config.style_width, features)
+        self.code_reader = nn.Linear(config.geometry_layers * config.style_width, features)
+        self.map_reader = nn.Linear(config.sketch_fine.widths[3] * READ_SIDE**2, features)
+        self._deepest_map = torch.zeros(())
+        self.model.encoder_sketch_fine.body[-1].register_forward_hook(self._keep_deepest_map)
 
     def sketch_codes(self, sketches: Tensor) -> Tensor:
         """Label maps uint8 (N, H, W) -> sketch codes (N, n_styles, style_width)."""
         return self.model.sketch_codes(one_hot(sketches, self.model.config.label_count))
 
-    def geometry(self, sketch_codes: Tensor) -> Tensor:
-        """Sketch codes -> predicted geometry vectors (N, features), standardised."""
-        predicted: Tensor = self.geometry_head(
-            sketch_codes[:, : self.model.config.geometry_layers].flatten(1)
-        )
-        return predicted
+    def _keep_deepest_map(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self._deepest_map = output if self.training else torch.zeros(())
+
+    def geometry(self, sketch_codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Geometry vectors (N, features), standardised, as read off these codes and off the map they came from.
+
+        In training mode, after `sketch_codes`.
+        """
+        from_codes: Tensor = self.code_reader(sketch_codes[:, : self.model.config.geometry_layers].flatten(1))
+        pooled = F.adaptive_avg_pool2d(self._deepest_map, READ_SIDE)
+        from_map: Tensor = self.map_reader(pooled.flatten(1))
+        self._deepest_map = torch.zeros(())
+        return from_codes.float(), from_map.float()
 
     def appearance_codes(self, references: Tensor) -> Tensor:
         """Pictures uint8 (G, 3, H, W) -> appearance codes (G, layers, style_width)."""
@@ -106,9 +123,7 @@ def rate_of(name: str) -> float:
     if ".decoder.style." in name:
         return MAPPING_RATE
     if ".linear." in name:
-        return 1.0 / (COARSE_GAIN if "coarse" in name else FINE_GAIN)
-    if ".styles." in name:
-        return HEAD_RATE
+        return COARSE_OUTPUT_RATE if "coarse" in name else FINE_OUTPUT_RATE
     equalised = name.endswith(("conv.weight", "modulation.weight", "input.input"))
     return EQUALISED_RATE if equalised and ".decoder." in name else 1.0
 
