@@ -99,6 +99,9 @@ def test_a_finished_run_is_a_checkpoint_that_draws_the_same(data: Path, run: Pat
     finish(run, path, data, "a command", samples=12)
     read = read_checkpoint(path)
     assert read.config == NARROW
+    assert read.truncation == 1.3
+    assert read.statistics is not None
+    assert read.statistics["fine_mean"].shape == (8, 16)
     state = RunState.load(run)
     pairs = held_out_pairs(data, 1)
     inputs = pairs.sketches[0].numpy(), pairs.references[0].permute(1, 2, 0).numpy()
