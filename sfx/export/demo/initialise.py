@@ -16,7 +16,7 @@ CODE_DEVIATION = 0.3
 
 MAPPED_SCALE = 0.2
 """Scale of w at the start. With the full scale a random function of the sketch reaches every layer, and learning
-only undoes it: after 1200 samples the L1 distance was 0.185, worse than the mean picture's, instead of 0.144."""
+has to undo it first: L1 0.185 after 1200 samples against 0.144 (the slower run had other faults too)."""
 
 
 @torch.no_grad()
