@@ -19,6 +19,7 @@ from sfx.engines.bundle import Bundle
 from sfx.engines.cache import cache_directory
 from sfx.engines.engine import Array, Device, Feeds, check_feeds
 from sfx.engines.manifest import GraphEntry
+from sfx.engines.openvino_forms import FORMS_VERSION, rewrite
 from sfx.errors import EngineError
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -90,9 +91,12 @@ class OpenVinoEngine:
         return self._core.compile_model(str(kept / "model.xml"), "CPU", config)
 
     def _read_fixed(self, batch: int) -> Any:
-        """The ONNX graph, its checksum verified, with every input's batch fixed."""
+        """The ONNX graph, its checksum verified, with every input's batch fixed, in the precision's form."""
         model = self._core.read_model(str(self._bundle.checked(self._graph.file)))
         model.reshape({name: [batch, *spec.shape[1:]] for name, spec in self.inputs.items()})
+        if self.precision == "fp32":
+            # In BF16 the changed bases of these forms lose what the wider arithmetic would win.
+            rewrite(model)
         return model
 
     def _keep_fixed(self, batch: int) -> Path | None:
@@ -105,7 +109,8 @@ class OpenVinoEngine:
         if cache is None:
             return None
         version = self._openvino.__version__.split("-")[0]
-        kept = cache / "openvino" / f"{self._graph.file.sha256}-batch{batch}-{version}"
+        form = f"{self.precision}-forms{FORMS_VERSION}-batch{batch}"
+        kept = cache / "openvino" / f"{self._graph.file.sha256}-{form}-{version}"
         if (kept / "model.xml").is_file():
             return kept
         model = self._read_fixed(batch)

@@ -1,0 +1,7 @@
+"""Other forms of a graph's operators that compute the same in fewer multiplications on OpenVINO's CPU plugin."""
+
+from __future__ import annotations
+
+from sfx.engines.openvino_forms.rewriting import FORMS_VERSION, rewrite
+
+__all__ = ["FORMS_VERSION", "rewrite"]
