@@ -18,11 +18,18 @@ from sfx.errors import EngineError, InputError, MissingPackageError
 class Backend(Protocol):
     """What a backend's class offers before any engine of it exists.
 
-    `batch` is the size to make ready at load; a call with another size works all the same.
+    `batch` is the size to make ready at load; a call with another size works all the same. `calls` is how
+    many calls the engine is made for, None for many: what a backend prepares has to pay off within them.
     """
 
     def __call__(
-        self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str, batch: int = 1
+        self,
+        bundle: Bundle,
+        graph: GraphEntry,
+        device: Device,
+        precision: str,
+        batch: int = 1,
+        calls: int | None = None,
     ) -> Engine: ...
 
     def devices(self) -> tuple[str, ...]: ...
@@ -57,10 +64,10 @@ class Choice:
     def __str__(self) -> str:
         return f"{self.backend} on {self.device} in {self.precision} ({self.reason})"
 
-    def load(self, bundle: Bundle, graph: str, batch: int = 1) -> Engine:
-        """An engine for one graph of `bundle`, ready for `batch`."""
+    def load(self, bundle: Bundle, graph: str, batch: int = 1, calls: int | None = None) -> Engine:
+        """An engine for one graph of `bundle`, ready for `batch`, made for so many calls (None: many)."""
         entry = bundle.manifest.graph(graph)
-        return backend_class(self.backend)(bundle, entry, self.device, self.precision, batch)
+        return backend_class(self.backend)(bundle, entry, self.device, self.precision, batch, calls)
 
 
 def choose(backend: str = AUTO, device: str = AUTO, precision: str = "fp32") -> Choice:

@@ -30,7 +30,13 @@ class OnnxRuntimeEngine:
     precision = "fp32"
 
     def __init__(
-        self, bundle: Bundle, graph: GraphEntry, device: Device, precision: str, batch: int = 1
+        self,
+        bundle: Bundle,
+        graph: GraphEntry,
+        device: Device,
+        precision: str,
+        batch: int = 1,
+        calls: int | None = None,
     ) -> None:
         if precision != self.precision:
             raise EngineError(

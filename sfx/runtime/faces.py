@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from sfx.runtime.codes import Codes
 from sfx.runtime.label_maps import colour_label_map, read_label_map
 from sfx.runtime.pairing import Job
 from sfx.runtime.pictures import fit_appearance, read_picture, shrink, write_array, write_picture
-from sfx.runtime.pipeline import Pipeline, Pixels
+from sfx.runtime.pipeline import Pipeline, Pixels, Use
 
 COUPLE, CODES, REFERENCE = "_couple.png", "_codes.npy", "_reference.png"
 
@@ -75,8 +76,7 @@ def draw_faces(pipeline: Pipeline, jobs: Sequence[Job], options: Options) -> Ite
     cannot be used; faces before it stay written.
     """
     check_size(options.size, pipeline.config.output_size)
-    graphs = ["sketch_encoder", "synthesis"] + (["appearance_encoder"] if options.random is None else [])
-    pipeline.prepare(*graphs, batch=min(options.batch, len(jobs)))
+    pipeline.prepare(*_uses(jobs, options))
     appearance = _AppearanceSource(pipeline, options.random)
     done = 0
     while done < len(jobs):
@@ -94,6 +94,16 @@ def draw_faces(pipeline: Pipeline, jobs: Sequence[Job], options: Options) -> Ite
             _write(pipeline, job, labels, face, face_codes, options)
             yield job
         done += len(batch)
+
+
+def _uses(jobs: Sequence[Job], options: Options) -> list[Use]:
+    """The engines that the jobs need, and how often each will be called."""
+    batch = max(1, min(options.batch, len(jobs)))
+    calls = math.ceil(len(jobs) / batch)
+    uses = [Use("sketch_encoder", batch, calls), Use("synthesis", batch, calls)]
+    if options.random is None:
+        uses.append(Use("appearance_encoder", calls=len({job.appearance for job in jobs})))
+    return uses
 
 
 class _AppearanceSource:

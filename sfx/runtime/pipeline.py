@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,15 @@ from sfx.runtime.codes import Codes
 from sfx.runtime.pictures import fit_appearance
 
 Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Use:
+    """What an engine is made for. An engine for few calls starts faster, one for many (None) runs faster."""
+
+    graph: str
+    batch: int = 1
+    calls: int | None = None
 
 
 class Pipeline:
@@ -49,12 +59,14 @@ class Pipeline:
             self._engines[graph] = self.choice.load(self.bundle, graph)
         return self._engines[graph]
 
-    def prepare(self, *graphs: str, batch: int = 1) -> None:
-        """Make the engines of `graphs` side by side, ready for `batch`; a backend's loading is half waiting."""
-        missing = [graph for graph in graphs if graph not in self._engines]
+    def prepare(self, *uses: Use) -> None:
+        """Make engines side by side, each ready for its use; a backend's loading is half waiting."""
+        missing = [use for use in uses if use.graph not in self._engines]
         with ThreadPoolExecutor(max(1, len(missing))) as pool:
-            made = list(pool.map(lambda graph: self.choice.load(self.bundle, graph, batch), missing))
-        self._engines.update(zip(missing, made, strict=True))
+            made = pool.map(
+                lambda use: self.choice.load(self.bundle, use.graph, use.batch, use.calls), missing
+            )
+            self._engines.update(zip((use.graph for use in missing), made, strict=True))
 
     def encode_sketch(self, label_maps: Pixels, truncation: float | None = None) -> Codes:
         """Class ids (size, size) or (B, size, size) uint8 -> sketch codes (B, n_styles, width).

@@ -11,6 +11,7 @@ from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle
 from sfx.engines.cache import cache_directory
 from sfx.engines.engine import Device, Engine
+from sfx.engines.openvino_forms import FORMS_VERSION
 from sfx.errors import EngineError, InputError, MissingPackageError
 
 BACKENDS = ("openvino", "onnxruntime")
@@ -137,8 +138,8 @@ def test_openvino_keeps_one_compiled_model_a_batch_size(
     kept = sorted(path.name for path in (tmp_path / "cache" / "openvino").iterdir())
     sha = bundle.manifest.graph("mapping").file.sha256
     assert len(kept) == 2
-    assert kept[0].startswith(f"{sha}-batch1-")
-    assert kept[1].startswith(f"{sha}-batch2-")
+    assert kept[0].startswith(f"{sha}-forms{FORMS_VERSION}-batch1-")
+    assert kept[1].startswith(f"{sha}-forms{FORMS_VERSION}-batch2-")
     # A second start reads the cache and not the ONNX file.
     monkeypatch.setattr(Bundle, "checked", lambda *_: pytest.fail("the ONNX file was read again"))
     again = choose("openvino").load(bundle, "mapping")

@@ -39,8 +39,8 @@ class _Choice:
 # only while its 38 MB of transformed weights stay in the cache, which between other layers they do not.
 _CHOICES = (
     _Choice(SAME, "Convolution", stride=1, padding=1, smallest_side=32, fewest_channels=64),
-    _Choice(HALVING, "Convolution", stride=2, padding=1, smallest_side=32, fewest_channels=128),
-    _Choice(DOUBLING, "ConvolutionBackpropData", stride=2, padding=0, smallest_side=16, fewest_channels=64),
+    _Choice(HALVING, "Convolution", stride=2, padding=1, smallest_side=64, fewest_channels=128),
+    _Choice(DOUBLING, "ConvolutionBackpropData", stride=2, padding=0, smallest_side=32, fewest_channels=64),
 )
 
 
