@@ -98,6 +98,7 @@ class _Tokens:
 
     def __init__(self) -> None:
         self._twins: dict[str, Any] = {}
+        self._read: dict[str, Any] = {}
         self._moves: dict[str, Callable[[Any], None]] = {
             "BatchNormInference": self._batch_norm,
             "MaxPool": self._pool,
@@ -106,24 +107,15 @@ class _Tokens:
         }
 
     def of(self, output: Any) -> Any:
-        """`output` with channels last: its twin, which is made where there is none yet."""
-        from openvino import opset13 as ops
-
-        node = output.get_node()
-        if _name(output) not in self._twins and node.get_type_name() in (*_ELEMENTWISE, "BatchNormInference"):
+        """`output` as tokens: its twin, which is made where there is none yet."""
+        node, name = output.get_node(), _name(output)
+        if name not in self._twins and node.get_type_name() in (*_ELEMENTWISE, "BatchNormInference"):
             self.move_behind(node)
-        if _name(output) in self._twins:
-            return self._twins[_name(output)]
-        shape = list(output.get_shape())
-        if _is_constant(output):
-            data = node.data.reshape((1,) * (4 - len(shape)) + tuple(shape))
-            batch, channels, height, width = data.shape
-            last = data.transpose(0, 2, 3, 1).reshape(batch, height * width, channels)
-            return ops.constant(np.ascontiguousarray(last)).output(0)
-        batch, channels, height, width = shape
-        if (height, width) != (1, 1):
-            output = ops.transpose(output, _integers(0, 2, 3, 1)).output(0)
-        return ops.reshape(output, _integers(batch, height * width, channels), False).output(0)
+        if name in self._twins:
+            return self._twins[name]
+        if name not in self._read:
+            self._read[name] = _constant_tokens(node) if _is_constant(output) else _as_tokens(output)
+        return self._read[name]
 
     def reaches(self, node: Any) -> bool:
         """Whether an input of `node` has a twin."""
@@ -186,6 +178,27 @@ class _Tokens:
             mean = ops.reduce_mean(self.of(node.input_value(0)), _integers(1), True)
             shape = _integers(*node.get_output_shape(0))
             _take_place(node, ops.reshape(mean, shape, False).output(0))
+
+
+def _as_tokens(output: Any) -> Any:
+    """A tensor (B, C, H, W) as (B, H*W, C)."""
+    from openvino import opset13 as ops
+
+    batch, channels, height, width = list(output.get_shape())
+    if (height, width) != (1, 1):
+        output = ops.transpose(output, _integers(0, 2, 3, 1)).output(0)
+    return ops.reshape(output, _integers(batch, height * width, channels), False).output(0)
+
+
+def _constant_tokens(node: Any) -> Any:
+    """A constant of up to four dimensions, which may be 1 where others are wide, as tokens."""
+    from openvino import opset13 as ops
+
+    shape = list(node.get_output_shape(0))
+    batch, channels, height, width = (1,) * (4 - len(shape)) + tuple(shape)
+    pictures = node.data.reshape(batch, channels, height, width)
+    tokens = pictures.transpose(0, 2, 3, 1).reshape(batch, height * width, channels)
+    return ops.constant(np.ascontiguousarray(tokens)).output(0)
 
 
 def _is_constant(output: Any) -> bool:
