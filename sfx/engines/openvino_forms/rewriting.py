@@ -35,10 +35,10 @@ class _Choice:
 
 
 # Milliseconds direct and by F(4x4, 3x3), two cores of an AMD EPYC (Zen 4): 512 channels at 64x64 87 and 37, 256 at
-# 32x32 5.4 and 2.0, 128 at 64x64 5.5 and 2.6, 64 at 128x128 6.3 and 4.5. 512 at 16x16 gains too (5.5 and 2.5), but
+# 32x32 5.4 and 2.0, 128 at 64x64 5.5 and 2.6, 64 at 128x128 6.3 and 6.1. 512 at 16x16 gains too (5.5 and 2.5), but
 # only while its 38 MB of transformed weights stay in the cache, which between other layers they do not.
 _CHOICES = (
-    _Choice(SAME, "Convolution", stride=1, padding=1, smallest_side=32, fewest_channels=64),
+    _Choice(SAME, "Convolution", stride=1, padding=1, smallest_side=32, fewest_channels=128),
     _Choice(HALVING, "Convolution", stride=2, padding=1, smallest_side=64, fewest_channels=128),
     _Choice(DOUBLING, "ConvolutionBackpropData", stride=2, padding=0, smallest_side=32, fewest_channels=64),
 )
