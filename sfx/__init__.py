@@ -6,6 +6,9 @@ model = sfx.load("engines")
 appearance = model.encode_appearance(sfx.read_picture("reference.png"))
 face = model.draw(sfx.read_label_map("sketch.png"), appearance)
 sfx.write_picture("face.png", face)
+
+drawing = sfx.interpret("drawing.png")       # a plain drawing: strokes with classes and confidences
+face = model.draw(drawing.label_map(256), appearance)
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from sfx.errors import (
 )
 
 if TYPE_CHECKING:
+    from sfx.runtime.interpreter import Interpreter, Sketch, Stroke, interpret, read_drawing
     from sfx.runtime.label_maps import read_label_map
     from sfx.runtime.pictures import read_picture, write_picture
     from sfx.runtime.pipeline import Pipeline, load
@@ -34,19 +38,29 @@ __all__ = [
     "CheckpointError",
     "EngineError",
     "InputError",
+    "Interpreter",
     "MissingPackageError",
     "ParityError",
     "Pipeline",
     "SfxError",
+    "Sketch",
+    "Stroke",
+    "interpret",
     "load",
+    "read_drawing",
     "read_label_map",
     "read_picture",
     "write_picture",
 ]
 
 _PLACES = {
+    "Interpreter": "sfx.runtime.interpreter",
     "Pipeline": "sfx.runtime.pipeline",
+    "Sketch": "sfx.runtime.interpreter",
+    "Stroke": "sfx.runtime.interpreter",
+    "interpret": "sfx.runtime.interpreter",
     "load": "sfx.runtime.pipeline",
+    "read_drawing": "sfx.runtime.interpreter",
     "read_label_map": "sfx.runtime.label_maps",
     "read_picture": "sfx.runtime.pictures",
     "write_picture": "sfx.runtime.pictures",

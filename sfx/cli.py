@@ -124,9 +124,17 @@ def _truncation(_: click.Context, __: click.Parameter, text: str | None) -> floa
 @click.option("--couple", is_flag=True, help="Also write sketch | face | reference side by side.")
 @click.option("--save-codes", is_flag=True, help="Also write the codes, <sketch>_codes.npy.")
 @click.option("--save-reference", is_flag=True, help="Also write the reference as the model sees it.")
+@click.option("--save-interpreted", is_flag=True, help="Also write how a plain drawing was understood.")
 @click.option("--limit", type=click.IntRange(min=1), help="Draw at most this many faces.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Faces run together.")
-@click.option("--input", "input_kind", type=click.Choice(["auto", "labels", "drawing"]), default="auto")
+@click.option(
+    "--input",
+    "input_kind",
+    type=click.Choice(["auto", "labels", "drawing"]),
+    default="auto",
+    show_default=True,
+    help="What SKETCH holds: class ids, or plain lines to interpret.",
+)
 def run(sketches: tuple[Path, ...], appearance: Path | None, out: Path | None, **settings: Any) -> None:
     """Draw the face of every SKETCH (files or folders) with the appearance of a reference picture."""
     import time
@@ -145,7 +153,7 @@ def run(sketches: tuple[Path, ...], appearance: Path | None, out: Path | None, *
         options = _run_options(settings, pipeline.config.n_styles)
         jobs = plan(sketches, appearance, out, options.companions())[: settings["limit"]]
         started = time.perf_counter()
-        for job in _progress(draw_faces(pipeline, jobs, options), len(jobs)):
+        for job in _progress(draw_faces(pipeline, jobs, options, _warn), len(jobs)):
             click.echo(job.out)
     elapsed = time.perf_counter() - started
     click.echo(f"{len(jobs)} face(s) in {elapsed:.2f} s, {elapsed / len(jobs):.2f} s each", err=True)
@@ -170,8 +178,13 @@ def _run_options(settings: dict[str, Any], n_styles: int) -> Options:
         couple=settings["couple"],
         save_codes=settings["save_codes"],
         save_reference=settings["save_reference"],
+        save_interpreted=settings["save_interpreted"],
         batch=settings["batch"],
     )
+
+
+def _warn(text: str) -> None:
+    click.echo(f"Warning: {' '.join(text.split())}", err=True)
 
 
 def _load(settings: dict[str, Any]) -> Any:
@@ -196,6 +209,40 @@ def _progress(items: Any, total: int) -> Any:
     from rich.progress import track
 
     return track(items, "faces", total, console=Console(stderr=True), transient=True)
+
+
+@main.command()
+@click.argument("sketches", metavar="SKETCH...", nargs=-1, required=True, type=_PATH)
+@click.option(
+    "--out",
+    type=_PATH,
+    help="Folder, or for one SKETCH a .png, .svg or .json [default: the working directory].",
+)
+@click.option(
+    "--overlay", is_flag=True, help="Also write <sketch>_overlay.png: classes in colours, a legend."
+)
+@click.option("--size", type=int, default=256, show_default=True, help="Side of the label map.")
+@click.option("--device", default="cpu", show_default=True, help="auto, cpu or cuda[:N].")
+@click.option("--backend", default="auto", show_default=True, help="auto, openvino or onnxruntime.")
+def interpret(
+    sketches: tuple[Path, ...], out: Path | None, overlay: bool, size: int, device: str, backend: str
+) -> None:
+    """Say what every stroke of plain drawings (files or folders) means.
+
+    Writes a label map, <sketch>_labels.png, and the strokes as <sketch>_layers.svg and <sketch>_strokes.json.
+    Correct any of them by hand and give it to sfx run.
+    """
+    from sfx.engines.backends import choose
+    from sfx.runtime.interpretations import interpret_files
+    from sfx.runtime.interpreter.interpreting import Interpreter
+
+    with Interpreter(choose(backend, device)) as interpreter:
+        click.echo(f"interpreter, {interpreter.choice}", err=True)
+        for outcome in interpret_files(interpreter, sketches, out, size=size, with_overlay=overlay):
+            if outcome.doubts:
+                _warn(f"{outcome.drawing}: {', '.join(outcome.doubts)}")
+            for path in outcome.written:
+                click.echo(path)
 
 
 @main.command()

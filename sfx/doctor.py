@@ -183,5 +183,5 @@ def _bundle() -> Iterator[Finding]:
     except SfxError as error:
         yield Finding("bundle", "missing", str(error), "sfx export CHECKPOINT")
         return
-    size = manifest.model.output_size
-    yield Finding("bundle", "good", f"{found.path} ({found.reason}): {size} px, exported {manifest.created}")
+    size = f"{manifest.model.output_size} px" if manifest.model else "no sketch-to-face model"
+    yield Finding("bundle", "good", f"{found.path} ({found.reason}): {size}, exported {manifest.created}")

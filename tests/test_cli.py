@@ -14,6 +14,7 @@ from PIL import Image
 
 from sfx.cli import main
 from sfx.engines.bundle import Bundle
+from sfx.samples import sample_label_map
 
 
 @pytest.fixture
@@ -97,7 +98,12 @@ def test_mistakes_cost_one_line_and_exit_code_1(here: Path, bundle: Bundle) -> N
     cases = [
         (("run", "sketch.png", "--appearance", "nowhere.png"), "nowhere.png: expected a picture"),
         (("run", "nowhere.png", "--appearance", "photo.png"), "nowhere.png: expected a picture"),
-        (("run", "photo.png", "--appearance", "photo.png"), "the sketch interpreter, which would read it"),
+        (("run", "photo.png", "--appearance", "photo.png"), "photo.png: expected a line drawing"),
+        (
+            ("run", "drawing.png", "--appearance", "photo.png", "--input", "drawing"),
+            "expected a line drawing",
+        ),
+        (("run", "photo.png", "--appearance", "photo.png", "--input", "labels"), "expected a label map"),
         (
             ("run", "sketch.png", "--appearance", "photo.png", "--size", "48"),
             "size: expected one of 64, 32, 16",
@@ -124,6 +130,97 @@ def test_mistakes_cost_one_line_and_exit_code_1(here: Path, bundle: Bundle) -> N
         assert message in line
         assert "Traceback" not in result.output
     assert names(here) == {"sketch.png", "photo.png", "drawing.png"}
+
+
+@pytest.fixture
+def drawing(here: Path) -> Path:
+    """A plain drawing of a face, black on white, beside the label sketch."""
+    ink = sample_label_map(size=512) > 0
+    Image.fromarray(np.where(ink, 0, 255).astype(np.uint8)).save(here / "drawing.png")
+    return here / "drawing.png"
+
+
+def test_run_takes_a_plain_drawing(here: Path, drawing: Path, bundle: Bundle) -> None:
+    result = sfx(
+        "run", "drawing.png", "--appearance", "photo.png", "--bundle", bundle.path, "--save-interpreted",
+        "--couple", "--out", "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert names(here / "out") == {"drawing_face.png", "drawing_couple.png", "drawing_interpreted.png"}
+    assert Image.open(here / "out" / "drawing_interpreted.png").size == (1213, 768)
+    assert "Warning" not in result.stderr
+
+
+def test_a_drawing_that_is_no_face_warns_in_one_line(here: Path, bundle: Bundle) -> None:
+    page = np.full((400, 400), 255, np.uint8)
+    page[100:103, 50:350] = page[100:300, 200:203] = 0
+    Image.fromarray(page).save("cross.png")
+    result = sfx("run", "cross.png", "--appearance", "photo.png", "--bundle", bundle.path)
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("Warning"))
+    assert line.startswith("Warning: cross.png: no eyes, ")
+    assert (here / "cross_face.png").is_file()
+
+
+def test_interpret_and_run_on_what_it_wrote(here: Path, drawing: Path, bundle: Bundle) -> None:
+    result = sfx("interpret", "drawing.png", "--overlay", "--size", 512)
+    assert result.exit_code == 0, result.output
+    written = ["drawing_labels.png", "drawing_layers.svg", "drawing_strokes.json", "drawing_overlay.png"]
+    assert result.stdout.split() == written
+    assert "interpreter, openvino on cpu in fp32" in result.stderr
+    labels = np.asarray(Image.open("drawing_labels.png"))
+    assert labels.shape == (512, 512)
+    assert {1, 2, 4, 5, 6, 7, 15} <= set(np.unique(labels).tolist()) <= set(range(23))
+    faces = []
+    for sketch in ("drawing.png", *written[:3]):
+        result = sfx(
+            "run", sketch, "--appearance", "photo.png", "--bundle", bundle.path, "--out", f"{sketch}.png"
+        )
+        assert result.exit_code == 0, result.output
+        faces.append(np.asarray(Image.open(f"{sketch}.png")).astype(int))
+    # The SVG and the JSON hold the strokes to 0.001 unit; the larger label map has another pen.
+    assert all(np.abs(face - faces[0]).mean() < 1 for face in (faces[2], faces[3]))
+    assert np.abs(faces[1] - faces[0]).mean() < 20
+
+
+def test_interpret_mistakes(here: Path, drawing: Path) -> None:
+    cases = [
+        (("interpret", "sketch.png"), "sketch.png: expected a plain drawing, found a label map"),
+        (("interpret", "nowhere.png"), "nowhere.png: expected a picture"),
+        (("interpret", "photo.png"), "photo.png: expected a line drawing"),
+        (("interpret", "drawing.png", "--size", 8), "size: expected 64 to 4096, found 8"),
+        (
+            ("interpret", "drawing.png", "--out", "a.gif"),
+            "a.gif: expected a folder or a file ending in .png, .svg",
+        ),
+        (
+            ("interpret", "drawing.png", "--out", "drawing.png"),
+            "drawing.png: expected another name than an input's",
+        ),
+        (
+            ("interpret", "drawing.png", "sketch.png", "--out", "a.svg"),
+            "expected a folder to write 2 drawings to",
+        ),
+        (("interpret", "drawing.png", "drawing.png"), "expected one drawing a name"),
+        (("interpret", "drawing.png", "--backend", "tpu"), "backend: expected one of"),
+    ]
+    for arguments, message in cases:
+        result = sfx(*arguments)
+        assert result.exit_code == 1, (arguments, result.output)
+        (line,) = (line for line in result.stderr.splitlines() if line.startswith("Error"))
+        assert message in line
+    assert names(here) == {"sketch.png", "photo.png", "drawing.png"}
+
+
+def test_interpret_to_one_file_or_a_folder(here: Path, drawing: Path) -> None:
+    assert sfx("interpret", "drawing.png", "--out", "my.svg").stdout.split() == ["my.svg"]
+    assert sfx("interpret", "drawing.png", "--out", "maps").exit_code == 0
+    assert names(here / "maps") == {"drawing_labels.png", "drawing_layers.svg", "drawing_strokes.json"}
+    # What a person corrected is kept where it is interpreted again.
+    text = (here / "my.svg").read_text().replace('data-label="6"', 'data-label="7"').replace("nose", "mouth")
+    (here / "corrected.svg").write_text(text)
+    assert sfx("interpret", "corrected.svg", "--out", "again.png").exit_code == 0
+    assert 6 not in np.asarray(Image.open("again.png"))
 
 
 def test_usage_mistakes_exit_with_2(here: Path) -> None:

@@ -30,7 +30,13 @@ def test_every_module_and_nothing_else(wheel: Path) -> None:
     assert "sfx/py.typed" in names
     strangers = [name for name in names if not name.startswith("sfx/") and ".dist-info/" not in name]
     assert not strangers
-    assert not [name for name in names if "__pycache__" in name or name.endswith((".pt", ".npz"))]
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pt")]
+
+
+def test_the_interpreters_network_and_its_proof_are_in_it(wheel: Path) -> None:
+    model = "sfx/runtime/interpreter/model/"
+    names = {name.removeprefix(model) for name in zipfile.ZipFile(wheel).namelist() if name.startswith(model)}
+    assert names == {"manifest.json", "interpreter.onnx", "proof.npz"}
 
 
 def test_the_command_and_the_extras_are_declared(wheel: Path) -> None:

@@ -76,7 +76,7 @@ def run_bench(
     manifest = pipeline.bundle.manifest
     about = {
         "path": str(pipeline.bundle.path),
-        "output_size": manifest.model.output_size,
+        "output_size": pipeline.config.output_size,
         "source": dict(manifest.source),
         "parameters": sum(graph.parameters for graph in manifest.graphs),
     }

@@ -77,7 +77,8 @@ class Measurement:
 class Manifest:
     """Everything a bundle says of itself."""
 
-    model: ModelConfig
+    model: ModelConfig | None
+    """The sketch-to-face model; None in a bundle of other graphs, as the interpreter's is."""
     graphs: tuple[GraphEntry, ...]
     proof: BundleFile
     """Seeded inputs and the published form's outputs (npz), which `sfx verify` repeats."""
@@ -172,6 +173,10 @@ class _Keys:
         """Whether an optional key is there and not null."""
         return self.content.get(key) is not None
 
+    def is_null(self, key: str) -> bool:
+        """Whether a key is there and null."""
+        return key in self.content and self.content[key] is None
+
     def child(self, key: str) -> _Keys:
         return _Keys(self.get(key, dict), self._name(key))
 
@@ -190,7 +195,7 @@ class _Keys:
 
 def _manifest(keys: _Keys) -> Manifest:
     return Manifest(
-        model=_model(keys.child("model")),
+        model=None if keys.is_null("model") else _model(keys.child("model")),
         graphs=tuple(_graph(entry) for entry in keys.children("graphs")),
         proof=_file(keys.child("proof")),
         parity=tuple(

@@ -43,7 +43,7 @@ def export(
     check_target(out, force=force)
     progress("reading the checkpoint")
     checkpoint = read_checkpoint(checkpoint_path)
-    with _whole_or_absent(out) as making:
+    with whole_or_absent(out) as making:
         manifest = _write(checkpoint, making, progress)
         (making / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle.open(out)
@@ -66,7 +66,7 @@ def check_target(out: Path, *, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def _whole_or_absent(out: Path) -> Iterator[Path]:
+def whole_or_absent(out: Path) -> Iterator[Path]:
     """A directory to fill beside `out`, which takes its place at the end or is removed on any error."""
     out.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-making-"))
@@ -94,11 +94,11 @@ def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest
     manifest = Manifest(
         model=checkpoint.config,
         graphs=(),
-        proof=_file(making / PROOF),
+        proof=bundle_file(making / PROOF),
         parity=(),
         labels=tuple(entry.name for entry in CLASSES),
         source=_source(checkpoint),
-        tools=_tools(),
+        tools=tool_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         statistics=_write_statistics(checkpoint, making),
         truncation=checkpoint.truncation,
@@ -112,7 +112,7 @@ def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest
         parity += measured
         progress(f"{graph.name}: writing ONNX")
         written = write_onnx(graph, model, making / f"{graph.name}.onnx")
-        file = _file(written.path)
+        file = bundle_file(written.path)
         entry = GraphEntry(
             graph.name, file, graph.inputs, graph.outputs, "fp32", written.opset, written.parameters
         )
@@ -128,10 +128,11 @@ def _write_statistics(checkpoint: Checkpoint, making: Path) -> BundleFile | None
     if checkpoint.statistics is None:
         return None
     write_arrays(making / STATISTICS, {name: value.numpy() for name, value in checkpoint.statistics.items()})
-    return _file(making / STATISTICS)
+    return bundle_file(making / STATISTICS)
 
 
-def _file(path: Path) -> BundleFile:
+def bundle_file(path: Path) -> BundleFile:
+    """What a manifest says of a file beside it."""
     return BundleFile(path.name, path.stat().st_size, sha256(path))
 
 
@@ -140,7 +141,8 @@ def _source(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
-def _tools() -> dict[str, str]:
+def tool_versions() -> dict[str, str]:
+    """Versions of what makes a bundle, for its manifest."""
     found = {"python": platform.python_version()}
     for name in ("sfx", "torch", "onnx", "onnxscript", "openvino", "onnxruntime", "onnxruntime-gpu"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -104,7 +105,8 @@ class Graph:
     name: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    module: Callable[[Spse], nn.Module]
+    module: Callable[[Any], nn.Module]
+    """Makes the module that is traced from the model, an `Spse` for the graphs of `graphs()`."""
     named: tuple[TensorSpec, ...] = ()
     """Tensors inside the graph that keep their name, so that the proof can look at them."""
 

@@ -16,10 +16,10 @@ import torch
 from onnx_ir.passes import common as passes
 from onnxscript.rewriter import rewrite
 from onnxscript.rewriter.rules import common as rules
+from torch import nn
 
 from sfx.errors import ParityError
 from sfx.export.graphs import Graph
-from sfx.export.networks import Spse
 
 OPSET = 18
 """The opset that torch's exporter writes natively; TensorRT 10 reads up to 20."""
@@ -47,7 +47,7 @@ class OnnxFile:
     parameters: int
 
 
-def write_onnx(graph: Graph, model: Spse, path: Path) -> OnnxFile:
+def write_onnx(graph: Graph, model: nn.Module, path: Path) -> OnnxFile:
     """Export `graph` of `model` to `path` as one ONNX file with a dynamic batch.
 
     Raises ParityError where the written graph fails ONNX's checker or would pass 2 GB.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from PIL import Image
 from sfx.errors import InputError
 from sfx.runtime import codes as codes_of
 from sfx.runtime.codes import Codes
-from sfx.runtime.label_maps import colour_label_map, read_label_map
+from sfx.runtime.label_maps import colour_label_map
 from sfx.runtime.pairing import Job
 from sfx.runtime.pictures import fit_appearance, read_picture, shrink, write_array, write_picture
 from sfx.runtime.pipeline import Pipeline, Pixels, Use
+from sfx.runtime.sketches import ReadSketch, SketchReader
 
-COUPLE, CODES, REFERENCE = "_couple.png", "_codes.npy", "_reference.png"
+COUPLE, CODES, REFERENCE, INTERPRETED = "_couple.png", "_codes.npy", "_reference.png", "_interpreted.png"
+
+Warn = Callable[[str], None]
+"""Told in one line what may be wrong; the work goes on."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,19 @@ class Options:
     """Write sketch | face | reference side by side."""
     save_codes: bool = False
     save_reference: bool = False
+    save_interpreted: bool = False
+    """Write how a drawing was understood; a label map needs no interpreting, and gets no such picture."""
     batch: int = 1
     """Faces that go through the engines together."""
 
     def companions(self) -> tuple[str, ...]:
         """Endings of the files that are written beside each face."""
-        wanted = ((self.couple, COUPLE), (self.save_codes, CODES), (self.save_reference, REFERENCE))
+        wanted = (
+            (self.couple, COUPLE),
+            (self.save_codes, CODES),
+            (self.save_reference, REFERENCE),
+            (self.save_interpreted, INTERPRETED),
+        )
         return tuple(ending for asked, ending in wanted if asked)
 
 
@@ -69,31 +80,41 @@ def check_size(size: int | None, output_size: int) -> None:
         raise InputError(f"size: expected one of {sizes}, found {size}")
 
 
-def draw_faces(pipeline: Pipeline, jobs: Sequence[Job], options: Options) -> Iterator[Job]:
+def draw_faces(
+    pipeline: Pipeline, jobs: Sequence[Job], options: Options, warn: Warn = lambda _: None
+) -> Iterator[Job]:
     """Draw and write the face of every job, in order; yields each job once its files are on disk.
 
-    A reference that serves many sketches in a row is encoded once. Raises InputError for a picture that
-    cannot be used; faces before it stay written.
+    A reference that serves many sketches in a row is encoded once. `warn` is told of drawings that hardly
+    look like a face. Raises InputError for a picture that cannot be used; faces before it stay written.
     """
     check_size(options.size, pipeline.config.output_size)
     pipeline.prepare(*_uses(jobs, options))
     appearance = _AppearanceSource(pipeline, options.random)
+    reader = SketchReader(pipeline.config.encoder_size, options.input_kind)
     done = 0
     while done < len(jobs):
         batch = jobs[done : done + options.batch]
-        sketches = np.stack(
-            [read_label_map(job.sketch, pipeline.config.encoder_size, options.input_kind) for job in batch]
-        )
-        codes = appearance.onto(pipeline.encode_sketch(sketches, options.truncation), batch, done)
+        sketches = [_read(reader, job, warn) for job in batch]
+        label_maps = np.stack([sketch.labels for sketch in sketches])
+        codes = appearance.onto(pipeline.encode_sketch(label_maps, options.truncation), batch, done)
         if options.mixing is not None:
             # One injected w for all, as the original does.
             w = pipeline.random_w(options.mixing.seed)
             codes = codes_of.mix(codes, w, options.mixing.layers, options.mixing.alpha)
         faces = pipeline.synthesize(codes)
-        for job, labels, face, face_codes in zip(batch, sketches, faces, codes, strict=True):
-            _write(pipeline, job, labels, face, face_codes, options)
+        for job, sketch, face, face_codes in zip(batch, sketches, faces, codes, strict=True):
+            _write(pipeline, job, sketch, face, face_codes, options)
             yield job
         done += len(batch)
+    reader.close()
+
+
+def _read(reader: SketchReader, job: Job, warn: Warn) -> ReadSketch:
+    sketch = reader.read(job.sketch)
+    if sketch.doubts:
+        warn(f"{job.sketch}: {', '.join(sketch.doubts)}; --save-interpreted shows how it was understood")
+    return sketch
 
 
 def _uses(jobs: Sequence[Job], options: Options) -> list[Use]:
@@ -134,7 +155,7 @@ class _AppearanceSource:
 
 
 def _write(
-    pipeline: Pipeline, job: Job, labels: Pixels, face: Pixels, codes: Codes, options: Options
+    pipeline: Pipeline, job: Job, sketch: ReadSketch, face: Pixels, codes: Codes, options: Options
 ) -> None:
     shown = shrink(face, options.size or face.shape[0])
     write_picture(job.out, shown)
@@ -143,7 +164,7 @@ def _write(
     if job.appearance is not None and (options.couple or options.save_reference):
         reference = fit_appearance(read_picture(job.appearance), pipeline.config.appearance_size)
     if options.couple:
-        panels = [_panel(colour_label_map(labels), side), shown]
+        panels = [_panel(colour_label_map(sketch.labels), side), shown]
         if reference is not None:
             panels.append(fit_appearance(reference, side))
         write_picture(job.beside(COUPLE), np.concatenate(panels, axis=1))
@@ -151,6 +172,11 @@ def _write(
         write_array(job.beside(CODES), codes)
     if options.save_reference and reference is not None:
         write_picture(job.beside(REFERENCE), reference)
+    if options.save_interpreted and sketch.strokes is not None:
+        # Imports the tracer's packages, which a label map does without.
+        from sfx.runtime.interpreter.overlay import overlay
+
+        write_picture(job.beside(INTERPRETED), overlay(sketch.strokes))
 
 
 def _panel(picture: Pixels, side: int) -> Pixels:

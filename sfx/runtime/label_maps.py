@@ -14,7 +14,6 @@ from sfx.runtime.pictures import open_image, to_rgb
 
 Labels = NDArray[np.uint8]
 
-INPUT_KINDS = ("auto", "labels", "drawing")
 _COLOURS = np.array([entry.colour for entry in CLASSES], np.uint8)
 _SATURATED = 40
 """Spread between a colour's largest and smallest channel from which it codes a class and is no shade of ink."""
@@ -23,16 +22,14 @@ _SATURATED = 40
 def read_label_map(path: Path | str, size: int = 256, kind: str = "auto") -> Labels:
     """Read a sketch as class ids (size, size) uint8, 0 being background.
 
-    Taken for a label map: one channel with values 0..22; a palette picture whose colours are the class
-    colours of `sfx.labels`, or whose indices are ids 0..22 with colours of their own; an RGB picture made
-    of class colours only. Resized with NEAREST, as the original does. With `kind` "labels" the values or
-    palette indices are taken as ids whatever they look like.
+    Resized with NEAREST, as the original does. With `kind` "auto" what `find_label_map` finds, with "labels"
+    values or palette indices are taken as ids whatever they look like.
 
     Raises InputError for a plain drawing, ids above 22, or a sketch that is only background.
     """
     path = Path(path)
     image = open_image(path)
-    labels = None if kind == "drawing" else _labels(image, forced=kind == "labels")
+    labels = _labels(image, forced=kind == "labels")
     if labels is None and kind == "labels":
         raise InputError(
             f"{path}: expected a label map (class ids 0..{MAX_LABEL}), found {_described(image)}"
@@ -40,8 +37,23 @@ def read_label_map(path: Path | str, size: int = 256, kind: str = "auto") -> Lab
     if labels is None:
         raise InputError(
             f"{path}: expected a label map (class ids 0..{MAX_LABEL}), found a plain drawing; "
-            "the sketch interpreter, which would read it, is not in yet"
+            "sfx.interpret makes one of it"
         )
+    return resized_labels(labels, size, path)
+
+
+def find_label_map(path: Path) -> Labels | None:
+    """The class ids (H, W) that a picture holds, at its own size; None for a plain drawing.
+
+    Taken for a label map: one channel with values 0..22; a palette picture whose colours are the class
+    colours of `sfx.labels`, or whose indices are ids 0..22 with colours of their own; an RGB picture made
+    of class colours only. Raises InputError where the file is no picture.
+    """
+    return _labels(open_image(path), forced=False)
+
+
+def resized_labels(labels: Labels, size: int, path: Path) -> Labels:
+    """Class ids (H, W) of the file `path` as (size, size). Raises InputError where only background is left."""
     resized = np.asarray(Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST))
     if not resized.any():
         raise InputError(f"{path}: expected a label map with strokes, found only background")

@@ -9,6 +9,9 @@ from pathlib import Path
 from sfx.errors import InputError
 from sfx.runtime.pictures import READ_SUFFIXES, WRITE_SUFFIXES
 
+SKETCH_SUFFIXES = READ_SUFFIXES | {".svg", ".json"}
+"""What a folder of sketches may hold: pictures, and strokes as `sfx interpret` writes them."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -34,7 +37,7 @@ def plan(
     written beside each face. Raises InputError where a path is missing, the numbers differ, two faces
     would have one name, or a file that is read would be written.
     """
-    files = [file for sketch in sketches for file in _pictures(sketch)]
+    files = sketch_files(sketches)
     references = _references(appearance, len(files))
     targets = _targets(files, out)
     jobs = [Job(*parts) for parts in zip(files, references, targets, strict=True)]
@@ -42,10 +45,15 @@ def plan(
     return jobs
 
 
-def _pictures(path: Path) -> list[Path]:
+def sketch_files(sketches: Sequence[Path]) -> list[Path]:
+    """The files that the arguments name: a folder stands for its sketches by sorted name. Raises InputError."""
+    return [file for sketch in sketches for file in _pictures(sketch, SKETCH_SUFFIXES)]
+
+
+def _pictures(path: Path, suffixes: frozenset[str] = READ_SUFFIXES) -> list[Path]:
     if path.is_dir():
         found = sorted(
-            p for p in path.iterdir() if p.suffix.lower() in READ_SUFFIXES and not p.name.startswith(".")
+            p for p in path.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")
         )
         if not found:
             raise InputError(f"{path}: expected a folder with pictures, found none in it")

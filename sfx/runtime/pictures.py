@@ -112,7 +112,7 @@ def shrink(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def write_picture(path: Path | str, image: NDArray[np.uint8]) -> None:
-    """Write (H, W, 3) uint8 RGB in the format of the file's suffix; the file is whole or absent."""
+    """Write (H, W, 3) uint8 RGB, or (H, W) one channel, in the suffix's format; the file is whole or absent."""
     path = Path(path)
     if path.suffix.lower() not in WRITE_SUFFIXES:
         known = ", ".join(sorted(WRITE_SUFFIXES))
@@ -126,6 +126,12 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy; the file is whole or absent."""
     with _replacing(path) as part, part.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8; the file is whole or absent."""
+    with _replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

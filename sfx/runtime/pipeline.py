@@ -51,6 +51,10 @@ class Pipeline:
     @property
     def config(self) -> ModelConfig:
         """The model's numbers: sizes, layers, widths."""
+        if self.bundle.manifest.model is None:
+            raise BundleError(
+                f"{self.bundle.path}: expected a sketch-to-face model, found a bundle without one"
+            )
         return self.bundle.manifest.model
 
     def engine(self, graph: str) -> Engine:

@@ -71,14 +71,8 @@ def plain_drawings() -> dict[str, Image.Image]:
 @pytest.mark.parametrize("form", plain_drawings())
 def test_plain_drawings_are_not_taken_for_labels(form: str, tmp_path: Path) -> None:
     path = saved(tmp_path / "drawing.png", plain_drawings()[form])
-    with pytest.raises(InputError, match=r"drawing\.png: expected a label map .* the sketch interpreter"):
+    with pytest.raises(InputError, match=r"drawing\.png: expected a label map .* sfx\.interpret makes one"):
         read_label_map(path)
-
-
-def test_drawing_asked_for_is_not_read_as_labels(tmp_path: Path) -> None:
-    path = saved(tmp_path / "sketch.png", Image.fromarray(LABELS))
-    with pytest.raises(InputError, match="the sketch interpreter"):
-        read_label_map(path, 256, "drawing")
 
 
 def test_labels_asked_for_but_not_there(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ down, and (0, 0) is the outer corner of the top left pixel, so pixel centres lie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,11 @@ class Sketch:
         labels = np.array([*(stroke.label for stroke in labelled), 0], np.uint8)
         # The background's index is -1, which picks the 0 at the end.
         return labels[draw_paths([stroke.path for stroke in labelled], size, width)]
+
+    def without_labels(self) -> Sketch:
+        """The same strokes as a plain drawing: no label, no confidence."""
+        plain = tuple(replace(stroke, label=None, confidence=None) for stroke in self.strokes)
+        return replace(self, strokes=plain)
 
     def to_svg(self) -> str:
         """The sketch as an SVG document with one group a class; `read_drawing` reads it back."""

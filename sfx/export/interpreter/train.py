@@ -1,0 +1,207 @@
+"""The training loop of the interpreter's network: one thread, resumable after any interruption."""
+
+from __future__ import annotations
+
+import copy
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sfx.errors import InputError
+from sfx.export.demo.run_state import CHECKPOINT, log
+from sfx.export.demo.schedule import ComputeClock, Schedule
+from sfx.export.demo.trainable import use_channels_last
+from sfx.export.interpreter.batches import Batch, BatchSource, batch_of
+from sfx.export.interpreter.dataset import HELD_OUT, open_shards
+from sfx.export.interpreter.drawing import Drawing
+from sfx.export.interpreter.network import InterpreterNet
+from sfx.export.interpreter.scoring import accuracy, class_weights, family_table, loss_of
+from sfx.export.interpreter.varying import varied
+
+AVERAGING = 0.998
+"""Decay of the moving average of the weights, a step."""
+GRADIENT_LIMIT = 1.0
+HELD_OUT_DRAWINGS = 96
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is started with."""
+
+    data: Path
+    out: Path
+    minutes: float
+    """Planned processor time; the learning rate falls towards its end."""
+    learning_rate: float = 2e-3
+    decay_from: float = 0.45
+    batch: int = 16
+    seed: int = 0
+    checkpoint_seconds: float = 60.0
+    evaluation_seconds: float = 180.0
+    stop_at_step: int | None = None
+
+
+class Trainer:
+    """A run: network, moving average, optimiser, clock."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.schedule = Schedule(
+            options.minutes, 0.0, 0.0, learning_rate=options.learning_rate, decay_from=options.decay_from
+        )
+        torch.manual_seed(options.seed)
+        self.network = InterpreterNet()
+        use_channels_last(self.network)
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
+        self.step = 0
+        self.clock = ComputeClock(0.0)
+        self.stopping = False
+        if (options.out / CHECKPOINT).exists():
+            self._resume()
+        self.source = BatchSource(options.data, options.batch, options.seed)
+        self.table = family_table()
+        self.weights = class_weights(torch.cat([self.source.batch(step).label for step in range(8)]))
+        self.held_out = _held_out(options.data)
+
+    def _resume(self) -> None:
+        state = torch.load(self.options.out / CHECKPOINT, map_location="cpu", weights_only=True)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.averaged.load_state_dict(state["averaged"])
+        except RuntimeError as error:
+            raise InputError(f"{self.options.out}: expected a run of this network, found another") from error
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        self.clock = ComputeClock(state["seconds"])
+
+    @property
+    def minutes(self) -> float:
+        """Processor time so far."""
+        return self.clock.seconds / 60.0
+
+    def run(self) -> None:
+        """Train until the planned time is over or a signal asks to stop; always ends with a checkpoint."""
+        saved, evaluated = time.monotonic(), self.clock.seconds
+        losses: list[float] = []
+        self.clock.skip()
+        while not self._finished():
+            losses.append(self._train_step(self.source.batch(self.step)))
+            self.clock.tick()
+            if self.step % 25 == 0:
+                rate = self.schedule.rate(self.step, self.minutes)
+                log(
+                    self.options.out, kind="train", minutes=self.minutes, step=self.step,
+                    loss=float(np.mean(losses)), rate=rate,
+                )  # fmt: skip
+                losses = []
+            if time.monotonic() - saved > self.options.checkpoint_seconds:
+                self.save()
+                saved = time.monotonic()
+            if self.clock.seconds - evaluated > self.options.evaluation_seconds:
+                self.evaluate()
+                evaluated = self.clock.seconds
+        self.save()
+        self.evaluate()
+
+    def _finished(self) -> bool:
+        stop_at = self.options.stop_at_step
+        return (
+            self.stopping
+            or self.minutes >= self.options.minutes
+            or (stop_at is not None and self.step >= stop_at)
+        )
+
+    def _train_step(self, batch: Batch) -> float:
+        self.network.train()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            scores = self.network.scores_at(batch.ink, batch.drawing, batch.row, batch.column)
+        loss = loss_of(scores.float(), batch.label, batch.drawing, self.weights, self.table)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.schedule.rate(self.step, self.minutes)
+        self.optimiser.step()
+        self.step += 1
+        decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.averaged.parameters()), list(self.network.parameters()), 1.0 - decay
+            )
+            for mean, current in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(current, 1.0 - decay)
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def evaluate(self) -> None:
+        """Log the averaged network's accuracy by pixel on held-out drawings, as drawn and changed."""
+        self.averaged.eval()
+        for name, label_maps in self.held_out.items():
+            scores, labels = [], []
+            for start in range(0, len(label_maps), 16):
+                batch = batch_of(label_maps[start : start + 16])
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    scores.append(
+                        self.averaged.scores_at(batch.ink, batch.drawing, batch.row, batch.column).float()
+                    )
+                labels.append(batch.label)
+            family, exact = accuracy(torch.cat(scores), torch.cat(labels), self.table)
+            log(
+                self.options.out, kind="held-out", drawings=name, minutes=self.minutes, step=self.step,
+                family=family, exact=exact,
+            )  # fmt: skip
+        self.clock.skip()
+
+    def save(self) -> None:
+        """Write the checkpoint; the one before stays until this one is whole."""
+        state = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.clock.seconds,
+            "seed": self.options.seed,
+        }
+        unfinished = self.options.out / (CHECKPOINT + ".part")
+        with unfinished.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self.options.out / CHECKPOINT)
+
+
+def _held_out(folder: Path) -> dict[str, NDArray[np.uint8]]:
+    shard = open_shards(folder, HELD_OUT)[0]
+    count = min(HELD_OUT_DRAWINGS, len(shard))
+
+    def maps(change: Callable[[Drawing, np.random.Generator], Drawing]) -> NDArray[np.uint8]:
+        return np.stack(
+            [change(shard.drawing(index), np.random.default_rng(index)).label_map() for index in range(count)]
+        )
+
+    return {"as drawn": maps(lambda drawing, _: drawing), "changed": maps(varied)}
+
+
+def train(options: Options) -> None:
+    """Train, or go on with the run in `options.out`; SIGTERM and SIGINT save and end."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    trainer = Trainer(options)
+
+    def stop(_number: int, _frame: object) -> None:
+        trainer.stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    trainer.run()

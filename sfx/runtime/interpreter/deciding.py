@@ -1,0 +1,91 @@
+"""From evidence along strokes to one class a stroke, or several where the evidence changes on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfx.runtime.interpreter.evidence import Evidence
+
+CHANGE_COST = 40.0
+"""Nats times canvas units: how much better another class must explain what follows before a stroke changes.
+
+Of held-out drawings, as drawn and changed in every way, 96.4 % and 94.5 % of the pixels got the right family
+at 2, 97.0 % and 95.1 % at 10, 97.7 % and 95.6 % at 40, 96.9 % and 95.1 % at 140.
+"""
+NEVER = (20, 22)
+"""Classes without a meaning of their own in any sketch ("unknown boundary", "unknown")."""
+
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Segments `first`..`last` (exclusive) of stroke `stroke` that mean one class id, with confidence 0..1."""
+
+    stroke: int
+    first: int
+    last: int
+    label: int
+    confidence: float
+
+
+def decide(evidence: Evidence) -> list[Piece]:
+    """The most likely classes along every stroke, with a price on each change (Viterbi's algorithm)."""
+    scores = evidence.log_probabilities.copy()
+    scores[:, np.array(NEVER) - 1] = -1e4
+    path = _best_path(scores * np.maximum(evidence.lengths, 0.5)[:, None], evidence.starts)
+    return [
+        Piece(stroke, first, last, int(path[first]) + 1, _confidence(evidence, first, last, int(path[first])))
+        for stroke, first, last in _runs(path, evidence.starts)
+    ]
+
+
+def _best_path(gains: NDArray[np.float32], starts: NDArray[np.int64]) -> Classes:
+    """(M,) class indices; gains (M, classes) are what a segment adds where it has a class.
+
+    All strokes go forward together, longest first, so that those still running are the first ones.
+    """
+    counts = np.diff(starts)
+    order = np.argsort(-counts, kind="stable")
+    first, counts = starts[:-1][order], counts[order]
+    came_from = np.zeros(gains.shape, np.int16)
+    same = np.arange(gains.shape[1], dtype=np.int16)
+    total = gains[first]
+    running = [int(np.searchsorted(-counts, -step, side="left")) for step in range(int(counts[0]))]
+    for step in range(1, int(counts[0])):
+        live = running[step]
+        before = total[:live]
+        best = before.argmax(1)
+        changed = before[np.arange(live), best] - CHANGE_COST
+        stays = before >= changed[:, None]
+        at = first[:live] + step
+        came_from[at] = np.where(stays, same, best[:, None])
+        total[:live] = np.where(stays, before, changed[:, None]) + gains[at]
+    path = np.zeros(len(gains), np.int64)
+    current = total.argmax(1)
+    path[first + counts - 1] = current
+    for step in range(int(counts[0]) - 1, 0, -1):
+        live = running[step]
+        at = first[:live] + step
+        current[:live] = came_from[at, current[:live]]
+        path[at - 1] = current[:live]
+    return path
+
+
+def _runs(path: Classes, starts: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """(stroke, first segment, last segment exclusive) of every run of one class."""
+    begins = np.ones(len(path), np.bool_)
+    begins[1:] = path[1:] != path[:-1]
+    begins[starts[:-1]] = True
+    firsts = np.flatnonzero(begins)
+    lasts = np.append(firsts[1:], len(path))
+    strokes = np.searchsorted(starts, firsts, side="right") - 1
+    return [*zip(strokes.tolist(), firsts.tolist(), lasts.tolist(), strict=True)]
+
+
+def _confidence(evidence: Evidence, first: int, last: int, index: int) -> float:
+    """The class's mean probability over a piece."""
+    return float(np.exp(evidence.log_probabilities[first:last, index]).mean())

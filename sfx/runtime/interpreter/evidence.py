@@ -1,0 +1,81 @@
+"""What the network says along every stroke: class evidence, a few units of line at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfx.errors import EngineError
+from sfx.labels import MAX_LABEL
+from sfx.runtime.interpreter.strokes import CANVAS_UNITS, Stroke
+
+SCORE_STEP = 1.0 / 16.0
+"""Nats in one level of the graph's `scores`."""
+SEGMENT = 4.0
+"""Longest segment of a stroke that is looked at as one, in canvas units."""
+SAMPLES = 4
+"""Points at which the network's scores are read in each segment."""
+
+SIDE = int(CANVAS_UNITS)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Strokes cut into M segments of equal length each, end to end.
+
+    log_probabilities: float32 (M, 22), of class ids 1..22, averaged over the segment's samples that hit ink.
+    lengths: float32 (M,), canvas units. starts: int64 (strokes + 1,), the first segment of every stroke, and M.
+    """
+
+    log_probabilities: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+    starts: NDArray[np.int64]
+
+
+def gather_evidence(strokes: tuple[Stroke, ...], scores: NDArray[np.uint8]) -> Evidence:
+    """Read scores uint8 (22, 256, 256), as the graph `interpreter` gives them, along the strokes."""
+    if scores.shape != (MAX_LABEL, SIDE, SIDE) or scores.dtype != np.uint8:
+        raise EngineError(
+            f"graph interpreter, output scores: expected uint8 {(MAX_LABEL, SIDE, SIDE)}, "
+            f"found {scores.dtype} {scores.shape}"
+        )
+    samples, lengths, starts = _samples([stroke.path for stroke in strokes])
+    column, row = np.clip(np.floor(samples), 0, SIDE - 1).astype(np.int64).T
+    levels = scores[:, row, column].T.astype(np.float32)
+    # The best class on ink has the level 255; a sample between two points of a stroke may fall beside the
+    # line as it was drawn, where the levels are 0 and say nothing.
+    on_ink = (levels.max(1) > 0).astype(np.float32)
+    logits = levels * np.float32(SCORE_STEP)
+    logits -= logits.max(1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(1, keepdims=True))
+    hits = on_ink.reshape(-1, SAMPLES).sum(1)
+    summed = (logits * on_ink[:, None]).reshape(-1, SAMPLES, MAX_LABEL).sum(1)
+    none = np.float32(-np.log(MAX_LABEL))
+    means = np.where(hits[:, None] > 0, summed / np.maximum(hits, 1)[:, None], none)
+    return Evidence(means.astype(np.float32), lengths, starts)
+
+
+def _samples(
+    paths: list[NDArray[np.float32]],
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
+    """Sample points (M * SAMPLES, 2), segment lengths (M,), and each path's first segment, and M."""
+    points = np.concatenate(paths).astype(np.float64)
+    first = np.concatenate([[0], np.cumsum([len(path) for path in paths])])
+    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
+    steps[first[:-1]] = 0.0  # from one path to the next
+    along = np.cumsum(steps)
+    begin, end = along[first[:-1]], along[first[1:] - 1]
+    counts = np.maximum(np.ceil((end - begin) / SEGMENT), 1).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    path_of = np.repeat(np.arange(len(paths)), counts * SAMPLES)
+    rank = np.arange(len(path_of)) - starts[path_of] * SAMPLES
+    share = (rank + 0.5) / (counts * SAMPLES)[path_of]
+    place = begin[path_of] + share * (end - begin)[path_of]
+    samples = np.stack([np.interp(place, along, points[:, axis]) for axis in (0, 1)], 1)
+    # A path without length lies at one place of `along` together with its neighbours' ends.
+    still = (end - begin)[path_of] < 1e-9
+    samples[still] = points[first[path_of[still]]]
+    lengths = np.repeat((end - begin) / counts, counts)
+    return samples, lengths.astype(np.float32), starts

@@ -1,0 +1,123 @@
+"""The interpreter: strokes in, strokes with a meaning out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfx.engines.backends import AUTO, Choice, choose
+from sfx.engines.bundle import Bundle
+from sfx.engines.engine import Engine
+from sfx.runtime.interpreter.deciding import Piece, decide
+from sfx.runtime.interpreter.evidence import gather_evidence
+from sfx.runtime.interpreter.reading import read_drawing
+from sfx.runtime.interpreter.sides import set_sides
+from sfx.runtime.interpreter.strokes import Sketch, Stroke
+
+GRAPH = "interpreter"
+MODEL = Path(__file__).with_name("model")
+"""The bundle that ships with the package: the graph `interpreter`, its manifest and its proof."""
+
+
+class Interpreter:
+    """Gives the strokes of drawings their classes. Its engine is made when first used, and freed by `close()`.
+
+    It runs on any backend of `sfx.engines`; left alone it takes the CPU, where it needs some 20 ms a drawing.
+    """
+
+    def __init__(self, choice: Choice | None = None, bundle: Bundle | None = None) -> None:
+        self.choice = choice or choose(device="cpu")
+        self.bundle = bundle or Bundle.open(MODEL)
+        self._engine: Engine | None = None
+
+    def interpret(self, drawing: Sketch | str | Path | NDArray[np.generic]) -> Sketch:
+        """A drawing (a sketch, or whatever `read_drawing` takes) with a class and a confidence on every stroke.
+
+        A stroke that has a label keeps it, as a person's correction; the others get one, and fall into
+        several strokes where their meaning changes on the way. Raises InputError, BundleError or EngineError.
+        """
+        sketch = drawing if isinstance(drawing, Sketch) else read_drawing(drawing)
+        if all(stroke.label is not None for stroke in sketch.strokes):
+            return sketch
+        scores = self._scores(sketch.mask())
+        unknown = tuple(stroke for stroke in sketch.strokes if stroke.label is None)
+        pieces = decide(gather_evidence(unknown, scores))
+        decided = set_sides(_cut(unknown, pieces))
+        known = tuple(stroke for stroke in sketch.strokes if stroke.label is not None)
+        return replace(sketch, strokes=(*known, *decided))
+
+    def _scores(self, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        if self._engine is None:
+            self._engine = self.choice.load(self.bundle, GRAPH)
+        return np.asarray(self._engine({"ink": ink[None].astype(np.uint8)})["scores"][0])
+
+    def close(self) -> None:
+        """Free the engine; it is made anew if the interpreter is used again."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def interpret(
+    drawing: Sketch | str | Path | NDArray[np.generic], *, backend: str = AUTO, device: str = "cpu"
+) -> Sketch:
+    """Interpret one drawing; for many, keep an `Interpreter`. Arguments as `Interpreter.interpret` and `sfx.load`."""
+    with Interpreter(choose(backend, device)) as interpreter:
+        return interpreter.interpret(drawing)
+
+
+def _cut(strokes: tuple[Stroke, ...], pieces: list[Piece]) -> list[Stroke]:
+    """The strokes, cut where their class changes."""
+    of_stroke: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        of_stroke.setdefault(piece.stroke, []).append(piece)
+    result: list[Stroke] = []
+    for index, parts in of_stroke.items():
+        stroke = strokes[index]
+        if len(parts) == 1:
+            result.append(replace(stroke, label=parts[0].label, confidence=parts[0].confidence))
+        else:
+            result += _pieces_of(stroke, parts)
+    return result
+
+
+def _pieces_of(stroke: Stroke, parts: list[Piece]) -> list[Stroke]:
+    path = stroke.path.astype(np.float64)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    segments = parts[-1].last - parts[0].first
+    ends = [along[-1] * (part.last - parts[0].first) / segments for part in parts]
+    cuts = [0.0, *ends[:-1], along[-1]]
+    paths = [_between(path, along, low, high) for low, high in pairwise(cuts)]
+    if stroke.closed and parts[0].label == parts[-1].label:
+        # The stroke's first point is no place where its meaning changes.
+        paths[0] = np.concatenate([paths.pop()[:-1], paths[0]])
+        lengths = [parts[0].last - parts[0].first, parts[-1].last - parts[-1].first]
+        confidence = float(np.average([parts[0].confidence, parts[-1].confidence], weights=lengths))
+        parts = [replace(parts[0], confidence=confidence), *parts[1:-1]]
+    return [
+        Stroke(points.astype(np.float32), False, part.label, part.confidence)
+        for points, part in zip(paths, parts, strict=True)
+    ]
+
+
+def _between(
+    path: NDArray[np.float64], along: NDArray[np.float64], low: float, high: float
+) -> NDArray[np.float64]:
+    """The part of a path between two lengths along it, both ends included."""
+    inside = path[(along > low + 1e-6) & (along < high - 1e-6)]
+    ends = np.stack([np.interp([low, high], along, path[:, axis]) for axis in (0, 1)], 1)
+    return np.concatenate([ends[:1], inside, ends[1:]])

@@ -1,0 +1,88 @@
+"""Figures of interpretation: what counts as right, and what the command writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from sfx.benchmarks.interpretation import (
+    Compared,
+    calibration,
+    compare,
+    confusion,
+    confusion_picture,
+    main,
+    report,
+)
+from sfx.errors import InputError
+from sfx.runtime.interpreter import Interpreter
+from sfx.samples import sample_label_map
+
+
+def compared(truth: list[int], found: list[int], confidence: list[float]) -> Compared:
+    return Compared(
+        "real", "a", np.array(truth, np.uint8), np.array(found, np.uint8), np.array(confidence, np.float32)
+    )
+
+
+def test_families_forgive_what_a_person_cannot_tell() -> None:
+    one = compared([10, 17, 15, 8, 6], [18, 17, 17, 9, 0], [0.9, 0.9, 0.1, 0.9, 0.1])
+    assert one.family_accuracy == pytest.approx(0.6)
+    assert one.accuracy == pytest.approx(0.2)
+    table = confusion([one, one])
+    assert table[15, 17] == 2
+    assert table.sum() == 10
+    figures = report([one])
+    assert figures["groups"]["real"]["family_accuracy"] == pytest.approx(0.6)
+    assert figures["families"]["hair"] == {"pixels": 1, "recall": 0.0, "precision": None}
+    assert figures["families"]["earring, necklace"]["recall"] == 1.0
+    assert figures["classes"]["earring"]["recall"] == 0.0
+    json.dumps(figures)
+    assert confusion_picture(table).shape[2] == 3
+
+
+def test_calibration_compares_confidence_with_what_is_right() -> None:
+    rows = calibration([compared([6] * 4, [6, 6, 7, 7], [0.95, 0.95, 0.95, 0.25])])
+    assert [row["pixels"] for row in rows["bins"]] == [1, 3]
+    assert rows["bins"][1]["right"] == pytest.approx(2 / 3)
+    assert rows["expected_calibration_error"] == pytest.approx((0.25 + 3 * (0.95 - 2 / 3)) / 4, abs=1e-6)
+
+
+def test_a_sketch_is_compared_at_its_own_pixels() -> None:
+    labels = sample_label_map(size=512)[:400]
+    with Interpreter() as interpreter:
+        one = compare(interpreter, labels, labels > 0, "real", "a")
+        shifted = compare(interpreter, np.roll(labels, 60, axis=1), labels > 0, "real", "b")
+    assert len(one.truth) == (labels > 0).sum()
+    assert one.family_accuracy > 0.8
+    assert (shifted.found == 0).mean() > 0.5
+
+
+def test_the_command_reads_real_sketches_and_writes_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "sketches"
+    folder.mkdir()
+    Image.fromarray(sample_label_map(size=512)).save(folder / "sketch.png")
+    Image.fromarray(np.full((40, 40, 3), 200, np.uint8)).save(folder / "photo.png")
+    files = [tmp_path / "out.json", tmp_path / "confusion.png"]
+    result = CliRunner().invoke(
+        main, [str(folder), "--synthetic", "1", "--json", str(files[0]), "--confusion", str(files[1])]
+    )
+    assert result.exit_code == 0, result.output
+    assert "sketch.png" in result.stdout
+    assert "clean, rotation" in result.stdout
+    figures = json.loads(files[0].read_text())
+    assert figures["groups"]["real"]["drawings"] == 1
+    assert {"clean, none", "dense, all together", "clean, partial"} <= figures["groups"].keys()
+    assert figures["groups"]["clean, none"]["family_accuracy"] > 0.8
+    assert Image.open(files[1]).width > 300
+
+
+def test_a_folder_without_label_sketches_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        result = CliRunner().invoke(main, [str(folder)])
+        assert isinstance(result.exception, InputError)

@@ -1,0 +1,158 @@
+"""The interpreter as shipped: a drawn face is understood, at any size, in pixels and in lines."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawn import arc, draw, face
+from scipy import ndimage
+
+from sfx.engines.backends import choose
+from sfx.engines.verify import verify_bundle
+from sfx.labels import FAMILIES
+from sfx.runtime.interpreter import Interpreter, Sketch, Stroke, interpret, read_drawing
+from sfx.runtime.interpreter.interpreting import MODEL
+from sfx.runtime.interpreter.json_files import sketch_from_json, sketch_to_json
+from sfx.runtime.interpreter.overlay import overlay
+from sfx.runtime.interpreter.plausibility import doubts, mean_confidence
+
+MEANINGS = [15, 10, 17, 2, 1, 2, 1, 5, 4, 6, 7, 7, 7, 12, 11, 14, 14, 16, 15, 15, 16, 16]
+"""What each stroke of `face()` draws."""
+FAMILY = {label: number for number, family in enumerate(FAMILIES) for label in family}
+
+
+@pytest.fixture(scope="module")
+def interpreter():
+    with Interpreter() as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="module")
+def sketch(interpreter):
+    return interpreter.interpret(draw(face(), 512, 2))
+
+
+def nearest_labels(sketch, size=256):
+    labels = sketch.label_map(size)
+    row, column = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    return labels[row, column]
+
+
+def right_share(sketch):
+    """Share of the face's points whose nearest stroke has the right family."""
+    labels = nearest_labels(sketch)
+    right = []
+    for path, meaning in zip(face(), MEANINGS, strict=True):
+        column, row = np.clip(path, 0, 255.9).astype(int).T
+        right += [FAMILY[label] == FAMILY[meaning] for label in labels[row, column]]
+    return np.mean(right)
+
+
+def test_a_drawn_face_is_understood(sketch):
+    assert right_share(sketch) > 0.93
+    assert all(0.0 <= stroke.confidence <= 1.0 for stroke in sketch.strokes)
+    assert mean_confidence(sketch) > 0.8
+    assert doubts(sketch) == ()
+
+
+def test_what_is_shipped_is_whole_small_and_proven():
+    assert len([*verify_bundle(MODEL)]) >= 4
+    assert sum(path.stat().st_size for path in MODEL.iterdir()) < 8 << 20
+
+
+def test_backends_agree(sketch):
+    with Interpreter(choose("onnxruntime", "cpu")) as other:
+        again = other.interpret(draw(face(), 512, 2))
+    assert (again.label_map() == sketch.label_map()).mean() > 0.999
+
+
+@pytest.mark.parametrize(("size", "pen"), [(300, 1.3), (1024, 4), (2048, 8)])
+def test_the_size_of_the_page_changes_nothing(interpreter, sketch, size, pen):
+    other = interpreter.interpret(draw(face(), size, pen))
+    ink = sketch.mask() | other.mask()
+    assert (nearest_labels(sketch)[ink] == nearest_labels(other)[ink]).mean() > 0.97
+
+
+def test_svg_lines_need_no_tracing(interpreter, tmp_path):
+    path = tmp_path / "face.svg"
+    lines = "".join(
+        f'<polyline points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points)}"/>' for points in face()
+    )
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256" fill="none" stroke="#000">{lines}</svg>'
+    )
+    assert right_share(interpreter.interpret(path)) > 0.93
+
+
+def test_left_and_right_follow_a_mirrored_drawing(interpreter, sketch):
+    mirrored = interpreter.interpret(np.ascontiguousarray(draw(face(), 512, 2)[:, ::-1]))
+    for labels in ((1, 2), (4, 5), (11, 12)):
+        left, right = (
+            np.mean([s.points[:, 0].mean() for s in mirrored.strokes if s.label == label]) for label in labels
+        )
+        assert left > right
+
+
+def test_part_of_a_face_is_understood(interpreter):
+    eyes_and_nose = interpreter.interpret(draw([face()[index] for index in (3, 4, 5, 6, 9)], 512, 2))
+    assert {stroke.label for stroke in eyes_and_nose.strokes} <= {1, 2, 6}
+    assert {"no mouth", "no outline of a face"} <= set(doubts(eyes_and_nose))
+
+
+def test_a_persons_labels_are_kept(interpreter):
+    plain = read_drawing(draw(face(), 512, 2))
+    corrected = replace(plain, strokes=(replace(plain.strokes[0], label=13), *plain.strokes[1:]))
+    interpreted = interpreter.interpret(corrected)
+    assert [stroke.label for stroke in interpreted.strokes].count(13) >= 1
+    assert interpreted.strokes[0].label == 13
+    assert interpreted.strokes[0].confidence is None
+    assert all(stroke.label is not None for stroke in interpreted.strokes)
+
+
+def test_labelled_strokes_need_no_network():
+    stroke = Stroke(np.array([[1.0, 2.0], [30.0, 40.0]], np.float32), label=9)
+    sketch = Sketch((stroke,), read_drawing(draw(face(), 128, 2)).placement)
+    assert interpret(sketch) is sketch
+
+
+def test_the_strokes_cover_what_they_covered(sketch):
+    before = read_drawing(draw(face(), 512, 2))
+    far = ndimage.distance_transform_edt(~sketch.mask())
+    assert far[before.mask()].max() <= 1.5
+    assert len(sketch.strokes) >= len(before.strokes)
+
+
+def test_a_closed_stroke_that_changes_keeps_its_length(interpreter):
+    head = read_drawing(draw([arc(128, 130, 70, 90), *face()[3:13], *face()[15:17]], 512, 2))
+    (ring,) = [stroke for stroke in head.strokes if stroke.closed and stroke.length > 300]
+    understood = interpreter.interpret(head)
+    pieces = [stroke for stroke in understood.strokes if FAMILY[stroke.label] == FAMILY[10]]
+    assert sum(stroke.length for stroke in pieces) == pytest.approx(ring.length, rel=0.1)
+
+
+def test_json_reads_back(sketch):
+    again = sketch_from_json(sketch_to_json(sketch).encode(), "face.json")
+    assert again.placement == sketch.placement
+    for before, after in zip(sketch.strokes, again.strokes, strict=True):
+        assert (before.label, before.closed) == (after.label, after.closed)
+        assert after.confidence == pytest.approx(before.confidence, abs=1e-4)
+        np.testing.assert_allclose(before.points, after.points, atol=6e-4)
+
+
+def test_the_overlay_has_the_classes_colours_and_a_legend(sketch):
+    picture = overlay(sketch, 512)
+    assert picture.shape == (512, round(512 * 1.58), 3)
+    colours = {tuple(colour) for colour in picture[:, :512].reshape(-1, 3).tolist()}
+    assert {(0, 158, 60), (122, 40, 160), (80, 40, 190)} <= colours
+    assert (picture[:, 520:] < 255).any()
+
+
+def test_two_noses_are_doubted(sketch):
+    (nose, *_) = (stroke for stroke in sketch.strokes if stroke.label == 6)
+    second = replace(nose, points=nose.points + np.array([110, 0], np.float32))
+    assert "two noses" in doubts(replace(sketch, strokes=(*sketch.strokes, second)))
+
+
+def test_low_confidence_is_doubted(sketch):
+    unsure = tuple(replace(stroke, confidence=0.4) for stroke in sketch.strokes)
+    assert doubts(replace(sketch, strokes=unsure)) == ("low confidence (0.40)",)
