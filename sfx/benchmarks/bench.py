@@ -12,15 +12,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
+from sfx.benchmarks.arithmetic import multiply_adds
 from sfx.benchmarks.environment import describe
+from sfx.benchmarks.folder import FolderRun, run_folder
+from sfx.benchmarks.machine import Ceilings, measure_ceilings
+from sfx.engines.backends import choose
 from sfx.errors import EngineError
-from sfx.runtime.pipeline import Pipeline
+from sfx.runtime.pipeline import Pipeline, Pixels
 from sfx.samples import sample_appearance, sample_label_map
+
+STAGES = ("sketch_encoder", "appearance_encoder", "synthesis")
+QUALITY_FACES = 4
 
 T = TypeVar("T")
 StageTimes = dict[str, float]
@@ -49,6 +56,30 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Quality:
+    """How far another precision's picture is from the first one's: sample faces, in bytes."""
+
+    precision: str
+    against: str
+    psnr_db: float
+    largest_difference: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure beside the cases at the pipeline's own precision."""
+
+    batches: Sequence[int] = (1,)
+    iterations: int = 20
+    warmup: int = 3
+    peers: bool = False
+    also_precisions: Sequence[str] = ()
+    """Precisions of further cases, whose pictures are held against the first one's."""
+    folder: int = 0
+    """Pairs of a folder to draw through files; 0 for none."""
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything `sfx bench` measured."""
 
@@ -57,30 +88,83 @@ class Report:
     cases: Sequence[Case]
     cold_start_ms: float
     peak_rss_mb: float
+    multiply_adds: Mapping[str, int] = field(default_factory=dict)
+    """Of each stage, for one face."""
+    ceilings: Sequence[Ceilings] = ()
+    quality: Sequence[Quality] = ()
+    folder: FolderRun | None = None
+    left_out: Sequence[str] = ()
+    """Peers that could not run, and why."""
 
 
-def run_bench(
-    pipeline: Pipeline, batches: Sequence[int], iterations: int, warmup: int, *, peers: bool = False
-) -> Report:
+def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
     """Run every case in interleaved rounds, then a cold start in a fresh process.
 
     Raises EngineError where the fresh process fails, MissingPackageError where peers need `sfx[export]`.
     """
-    runners = [runner for batch in batches for runner in pipeline_runners(pipeline, batch)]
-    if peers:
+    bundle, choice = pipeline.bundle, pipeline.choice
+    others = [
+        Pipeline(bundle, choose(choice.backend, str(choice.device), precision))
+        for precision in plan.also_precisions
+    ]
+    pipelines = [pipeline, *others]
+    runners = [
+        runner for batch in plan.batches for one in pipelines for runner in pipeline_runners(one, batch)
+    ]
+    left_out: list[str] = []
+    if plan.peers:
         from sfx.benchmarks.peers import peer_runners
 
-        runners += [runner for batch in batches for runner in peer_runners(pipeline.config, batch)]
-    cases = run_rounds(runners, iterations, warmup)
+        for batch in plan.batches:
+            found, missing = peer_runners(pipeline, batch)
+            runners += found
+            left_out += [line for line in missing if line not in left_out]
+    cases = run_rounds(runners, plan.iterations, plan.warmup)
+    quality = [_quality(pipeline, other) for other in others]
+    for other in others:
+        other.close()
+    folder = run_folder(pipeline, plan.folder, max(plan.batches)) if plan.folder else None
+    ceilings = (
+        [measure_ceilings(one.choice.precision) for one in pipelines] if choice.device.kind == "cpu" else []
+    )
     cold_start_ms, peak_rss_mb = cold_start(pipeline)
-    manifest = pipeline.bundle.manifest
+    manifest = bundle.manifest
     about = {
-        "path": str(pipeline.bundle.path),
+        "path": str(bundle.path),
         "output_size": pipeline.config.output_size,
         "source": dict(manifest.source),
         "parameters": sum(graph.parameters for graph in manifest.graphs),
     }
-    return Report(describe(), about, cases, cold_start_ms, peak_rss_mb)
+    return Report(
+        environment=describe(),
+        bundle=about,
+        cases=cases,
+        cold_start_ms=cold_start_ms,
+        peak_rss_mb=peak_rss_mb,
+        multiply_adds={graph: multiply_adds(bundle, graph) for graph in STAGES},
+        ceilings=ceilings,
+        quality=quality,
+        folder=folder,
+        left_out=left_out,
+    )
+
+
+def _quality(first: Pipeline, other: Pipeline) -> Quality:
+    """The same sample faces by both."""
+    faces = [_sample_faces(one).astype(np.float64) for one in (first, other)]
+    difference = faces[0] - faces[1]
+    error = float(np.mean(difference**2))
+    psnr = float("inf") if error == 0 else 10 * float(np.log10(255.0**2 / error))
+    return Quality(other.choice.precision, first.choice.precision, psnr, int(np.abs(difference).max()))
+
+
+def _sample_faces(pipeline: Pipeline) -> Pixels:
+    config = pipeline.config
+    faces = []
+    for seed in range(QUALITY_FACES):
+        appearance_codes = pipeline.encode_appearance(sample_appearance(seed, config.appearance_size))
+        faces.append(pipeline.draw(sample_label_map(seed, config.encoder_size), appearance_codes))
+    return np.stack(faces)
 
 
 def run_rounds(runners: Sequence[Runner], iterations: int, warmup: int) -> list[Case]:

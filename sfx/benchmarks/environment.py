@@ -54,6 +54,15 @@ def peak_rss_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
+def rss_mb() -> float | None:
+    """Resident memory of this process now, in megabytes, where the system tells."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return None
+
+
 def describe() -> dict[str, object]:
     """Processor, memory, system and versions, as they stand in a report."""
     versions = {}

@@ -1,23 +1,60 @@
-"""What sfx is measured against: the original's form in eager PyTorch, on the same machine in the same run.
+"""What sfx is measured against, on the same machine in the same rounds.
 
-The peer has the model's shapes and random weights, dead style heads included: a bundle no longer holds
-those, and the time of a dense network does not depend on its values.
+- eager original: the original's form in eager PyTorch, dead style heads included, with the model's shapes and
+  random weights: a bundle no longer holds the dead ones, and the time of a dense network does not depend on
+  its values;
+- torch.compile: the same through PyTorch's compiler, where there is a C++ compiler for it;
+- ONNX Runtime and plain OpenVINO: the bundle's own graphs as those tools run them when left alone.
 """
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
 from sfx.benchmarks.bench import Runner, StageTimes, Stopwatch
 from sfx.config import ModelConfig
+from sfx.engines.backends import choose, installed_backends
+from sfx.engines.bundle import Bundle
 from sfx.errors import MissingPackageError
+from sfx.runtime.codes import add_appearance
+from sfx.runtime.pipeline import Pipeline
 from sfx.samples import sample_appearance, sample_label_map
 
 EAGER = "eager original"
+COMPILED = "torch.compile of the original"
+ONNX_RUNTIME = "ONNX Runtime"
+PLAIN_OPENVINO = "plain OpenVINO"
 
 
-def peer_runners(config: ModelConfig, batch: int) -> list[Runner]:
-    """The peers at one batch size. Raises MissingPackageError without torch."""
+def peer_runners(pipeline: Pipeline, batch: int) -> tuple[list[Runner], list[str]]:
+    """The peers at one batch size, and a line for each that cannot run here.
+
+    Raises MissingPackageError without torch.
+    """
+    runners, left_out = _original_runners(pipeline.config, batch)
+    runners.append(
+        _graph_runner(PLAIN_OPENVINO, "openvino", batch, pipeline, _plain_openvino(pipeline.bundle))
+    )
+    if "onnxruntime" in installed_backends():
+        choice = choose("onnxruntime", "cpu")
+        engines = {graph: choice.load(pipeline.bundle, graph) for graph in _GRAPHS}
+        call = lambda graph, feeds: engines[graph](feeds)  # noqa: E731
+        runners.append(_graph_runner(ONNX_RUNTIME, "onnxruntime", batch, pipeline, call))
+    else:
+        left_out.append(f"{ONNX_RUNTIME}: not installed")
+    return runners, left_out
+
+
+_GRAPHS = ("sketch_encoder", "appearance_encoder", "synthesis")
+GraphCall = Callable[[str, dict[str, Any]], Any]
+
+
+def _original_runners(config: ModelConfig, batch: int) -> tuple[list[Runner], list[str]]:
     try:
-        import numpy as np
         import torch
 
         from sfx.export.networks import Spse
@@ -30,21 +67,73 @@ def peer_runners(config: ModelConfig, batch: int) -> list[Runner]:
     torch.manual_seed(0)
     model = Spse(config.with_all_heads())
     published = Published(config, model.state_dict(), model.latent_avg, all_heads=True)
-    sketches = [sample_label_map(seed, config.encoder_size) for seed in range(batch)]
-    photos = [sample_appearance(seed, config.appearance_size) for seed in range(batch)]
-    label_map = torch.from_numpy(np.stack(sketches))
-    appearance = torch.from_numpy(np.stack(photos))
+    label_map, appearance = (torch.from_numpy(array) for array in _samples(config, batch))
     split = config.geometry_layers
+
+    def runner(name: str, sketch_codes: Any, appearance_codes: Any, image: Any) -> Runner:
+        def run() -> StageTimes:
+            watch = Stopwatch()
+            with torch.inference_mode():
+                style = watch.stage("appearance_encoder", lambda: appearance_codes(appearance))
+                codes, _ = watch.stage("sketch_encoder", lambda: sketch_codes(label_map))
+                codes = codes.clone()
+                codes[:, split:] += style
+                watch.stage("synthesis", lambda: to_bytes(image(codes)).numpy())
+            return watch.times
+
+        return Runner(name, batch, "torch", "cpu", "fp32", run)
+
+    forms = (published.sketch_codes, published.appearance_codes, published.image)
+    eager = runner(EAGER, *forms)
+    if shutil.which("g++") is None:
+        return [eager], [f"{COMPILED}: no C++ compiler here"]
+    compiled = runner(COMPILED, *(torch.compile(form) for form in forms))
+    try:
+        compiled.run()
+    except Exception as error:  # whatever a compiler may raise; a peer that fails is named, not hidden
+        return [eager], [f"{COMPILED}: it failed: {str(error).strip().splitlines()[0]}"]
+    return [eager, compiled], []
+
+
+def _plain_openvino(bundle: Bundle) -> GraphCall:
+    """The ONNX files as OpenVINO runs them: dynamic batch, its own forms; only the precision is set."""
+    import openvino
+
+    core = openvino.Core()
+    config = {"INFERENCE_PRECISION_HINT": "f32"}
+    requests = {
+        graph: core.compile_model(
+            str(bundle.checked(bundle.manifest.graph(graph).file)), "CPU", config
+        ).create_infer_request()
+        for graph in _GRAPHS
+    }
+
+    def call(graph: str, feeds: dict[str, Any]) -> Any:
+        results = requests[graph].infer(feeds, share_inputs=True)
+        return {spec.name: np.array(results[spec.name]) for spec in bundle.manifest.graph(graph).outputs}
+
+    return call
+
+
+def _graph_runner(name: str, backend: str, batch: int, pipeline: Pipeline, call: GraphCall) -> Runner:
+    config = pipeline.config
+    label_map, appearance = _samples(config, batch)
 
     def run() -> StageTimes:
         watch = Stopwatch()
-        with torch.inference_mode():
-            appearance_codes = watch.stage(
-                "appearance_encoder", lambda: published.appearance_codes(appearance)
-            )
-            codes, _ = watch.stage("sketch_encoder", lambda: published.sketch_codes(label_map))
-            codes[:, split:] += appearance_codes
-            watch.stage("synthesis", lambda: to_bytes(published.image(codes)).numpy())
+        style = watch.stage(
+            "appearance_encoder", lambda: call("appearance_encoder", {"appearance": appearance})
+        )
+        sketch = watch.stage("sketch_encoder", lambda: call("sketch_encoder", {"label_map": label_map}))
+        codes = add_appearance(sketch["sketch_codes"], style["appearance_codes"], config.geometry_layers)
+        watch.stage("synthesis", lambda: call("synthesis", {"codes": codes}))
         return watch.times
 
-    return [Runner(EAGER, batch, "torch", "cpu", "fp32", run)]
+    return Runner(name, batch, backend, "cpu", "fp32", run)
+
+
+def _samples(config: ModelConfig, batch: int) -> tuple[Any, Any]:
+    """Label maps and photos of a batch."""
+    label_maps = np.stack([sample_label_map(seed, config.encoder_size) for seed in range(batch)])
+    photos = np.stack([sample_appearance(seed, config.appearance_size) for seed in range(batch)])
+    return label_maps, photos

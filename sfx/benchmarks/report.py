@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from sfx.benchmarks.bench import Case, Report
 from sfx.benchmarks.peers import EAGER
 
 SCHEMA = 1
+OWN_CASES = ("interactive", "first")
 
 
 def summary_ms(seconds: Sequence[float]) -> dict[str, float]:
@@ -44,12 +46,41 @@ def ratios(cases: Sequence[Case]) -> list[dict[str, object]]:
                 {
                     "name": case.runner.name,
                     "batch": case.runner.batch,
+                    "precision": case.runner.precision,
                     "against": EAGER,
                     "median": median,
                     "min": low,
                     "max": high,
                 }
             )
+    return found
+
+
+def shares_of_peak(report: Report) -> list[dict[str, object]]:
+    """Each stage of our own cases against the measured ceiling: direct-form GFLOP/s, and its share of the peak.
+
+    Above 1 where a form needs fewer multiplications than the direct one that the arithmetic counts.
+    """
+    peaks = {ceiling.precision: ceiling.gflops for ceiling in report.ceilings}
+    found: list[dict[str, object]] = []
+    for case in report.cases:
+        runner = case.runner
+        peak = peaks.get(runner.precision)
+        if runner.name not in OWN_CASES or peak is None:
+            continue
+        for stage, seconds in case.stages.items():
+            if stage in report.multiply_adds:
+                gflops = 2e-9 * report.multiply_adds[stage] * runner.batch / float(np.median(seconds))
+                found.append(
+                    {
+                        "name": runner.name,
+                        "batch": runner.batch,
+                        "precision": runner.precision,
+                        "stage": stage,
+                        "gflops": gflops,
+                        "share": gflops / peak,
+                    }
+                )
     return found
 
 
@@ -72,6 +103,12 @@ def to_json(report: Report) -> dict[str, object]:
             for case in report.cases
         ],
         "ratios": ratios(report.cases),
+        "multiply_adds": dict(report.multiply_adds),
+        "ceilings": [asdict(ceiling) for ceiling in report.ceilings],
+        "shares_of_peak": shares_of_peak(report),
+        "quality": [asdict(quality) for quality in report.quality],
+        "folder": asdict(report.folder) if report.folder is not None else None,
+        "left_out": list(report.left_out),
         "cold_start_ms": report.cold_start_ms,
         "peak_rss_mb": report.peak_rss_mb,
     }
@@ -103,17 +140,43 @@ def print_report(report: Report) -> None:
         for stage, seconds in case.stages.items():
             table.add_row(f"  {stage}", "", *_cells(seconds))
     console.print(table)
+    for line in _findings(report):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _findings(report: Report) -> Iterator[str]:
+    """What the figures say, a line each."""
     for ratio in ratios(report.cases):
-        console.print(
-            f"{ratio['name']}, batch {ratio['batch']}: {ratio['median']:.1f} times as fast as the eager original "
-            f"(rounds {ratio['min']:.1f} to {ratio['max']:.1f})",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
+        yield (
+            f"{ratio['name']} in {ratio['precision']}, batch {ratio['batch']}: {ratio['median']:.1f} times as fast as "
+            f"the eager original (rounds {ratio['min']:.1f} to {ratio['max']:.1f})"
         )
-    console.print(
-        f"cold start, process to first face: {report.cold_start_ms:.0f} ms, peak memory {report.peak_rss_mb:.0f} MB",
-        highlight=False,
+    for line in report.left_out:
+        yield f"left out: {line}"
+    for ceiling in report.ceilings:
+        yield (
+            f"this machine at best in {ceiling.precision}: {ceiling.gflops:.0f} GFLOP/s in a convolution, "
+            f"{ceiling.copy_gb:.0f} GB/s copying"
+        )
+    for share in shares_of_peak(report):
+        if share["name"] == "first":
+            yield (
+                f"  {share['stage']} in {share['precision']}, batch {share['batch']}: {share['gflops']:.0f} GFLOP/s of "
+                f"direct arithmetic, {share['share']:.2f} of that"
+            )
+    for quality in report.quality:
+        yield (
+            f"pictures in {quality.precision} against {quality.against}: {quality.psnr_db:.1f} dB, at most "
+            f"{quality.largest_difference} of 255 apart"
+        )
+    if report.folder is not None:
+        folder = report.folder
+        yield (
+            f"folder of {folder.faces} pairs, batch {folder.batch}: {folder.faces_per_second:.2f} faces a second, "
+            f"memory {folder.rss_mb[-1]:.0f} MB at the end, {folder.growth_mb:+.0f} MB since the first tenth"
+        )
+    yield (
+        f"cold start, process to first face: {report.cold_start_ms:.0f} ms, peak memory {report.peak_rss_mb:.0f} MB"
     )
 
 

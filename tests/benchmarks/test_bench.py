@@ -6,14 +6,15 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from sfx.benchmarks.bench import Case, Report, Runner, StageTimes, run_bench, run_rounds
+from sfx.benchmarks.bench import Case, Plan, Report, Runner, StageTimes, _quality, run_bench, run_rounds
 from sfx.benchmarks.environment import describe
-from sfx.benchmarks.peers import EAGER, peer_runners
+from sfx.benchmarks.peers import COMPILED, EAGER, ONNX_RUNTIME, PLAIN_OPENVINO, peer_runners
 from sfx.benchmarks.report import print_report, ratios, summary_ms, to_json, write_json
 from sfx.engines.bundle import Bundle
-from sfx.runtime.pipeline import load
+from sfx.runtime.pipeline import Pipeline, load
 
 
 def runner(name: str, log: list[str], seconds: float = 0.0) -> Runner:
@@ -49,17 +50,25 @@ def test_ratio_is_taken_within_rounds() -> None:
     assert ratios([ours]) == []
 
 
-def test_bench_of_a_bundle_with_its_peer(
+@pytest.fixture
+def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile takes minutes, and needs a compiler that a bare machine lacks."""
+    monkeypatch.setattr("sfx.benchmarks.peers.shutil.which", lambda _: None)
+
+
+@pytest.mark.usefixtures("_no_compiler")
+def test_bench_of_a_bundle_with_its_peers(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with load(bundle.path) as pipeline:
-        report = run_bench(pipeline, (1, 2), iterations=2, warmup=1, peers=True)
+        report = run_bench(pipeline, Plan((1, 2), iterations=2, warmup=1, peers=True, folder=3))
     write_json(report, tmp_path / "report.json")
     content = json.loads((tmp_path / "report.json").read_text())
     assert content["schema"] == 1
     assert {"environment", "bundle", "cases", "ratios", "cold_start_ms", "peak_rss_mb"} <= content.keys()
     cases = {(case["name"], case["batch"]): case for case in content["cases"]}
-    assert cases.keys() == {(name, batch) for name in ("interactive", "first", EAGER) for batch in (1, 2)}
+    names = ("interactive", "first", EAGER, PLAIN_OPENVINO, ONNX_RUNTIME)
+    assert cases.keys() == {(name, batch) for name in names for batch in (1, 2)}
     interactive, first = cases["interactive", 1], cases["first", 1]
     assert set(interactive["stages_ms"]) == {"sketch_encoder", "combine", "synthesis"}
     assert set(first["stages_ms"]) == {"appearance_encoder", "sketch_encoder", "combine", "synthesis"}
@@ -75,10 +84,19 @@ def test_bench_of_a_bundle_with_its_peer(
         assert sum(stage["mean"] for stage in case["stages_ms"].values()) == pytest.approx(
             case["total_ms"]["mean"]
         )
-    assert {ratio["name"] for ratio in content["ratios"]} == {"interactive", "first"}
+    assert {ratio["name"] for ratio in content["ratios"]} == set(names) - {EAGER}
+    assert content["left_out"] == [f"{COMPILED}: no C++ compiler here"]
     assert content["cold_start_ms"] > 0
     assert content["peak_rss_mb"] > 10
     assert content["environment"]["cores"] >= 1
+    assert content["folder"]["faces"] == len(content["folder"]["rss_mb"]) == 3
+    (ceiling,) = content["ceilings"]
+    assert ceiling["gflops"] > 1
+    stages = {(share["name"], share["batch"], share["stage"]): share for share in content["shares_of_peak"]}
+    share = stages["first", 1, "synthesis"]
+    seconds = first["stages_ms"]["synthesis"]["p50"] / 1e3
+    assert share["gflops"] == pytest.approx(2e-9 * content["multiply_adds"]["synthesis"] / seconds)
+    assert share["share"] == pytest.approx(share["gflops"] / ceiling["gflops"])
     print_report(report)
     printed = capsys.readouterr().out
     assert "times as fast as the eager original" in printed
@@ -88,15 +106,35 @@ def test_bench_of_a_bundle_with_its_peer(
 def test_stage_times_are_wall_time(bundle: Bundle) -> None:
     with load(bundle.path) as pipeline:
         started = time.perf_counter()
-        report = run_bench(pipeline, (1,), iterations=2, warmup=0)
+        report = run_bench(pipeline, Plan(iterations=2, warmup=0))
         elapsed = time.perf_counter() - started
     measured = sum(sum(case.totals) for case in report.cases) + report.cold_start_ms / 1e3
     assert measured < elapsed
 
 
+def test_another_precision_is_held_against_the_first(bundle: Bundle) -> None:
+    with load(bundle.path) as pipeline:
+        report = run_bench(pipeline, Plan(iterations=1, warmup=0, also_precisions=("fp32",)))
+    assert [case.runner.name for case in report.cases] == ["interactive", "first"] * 2
+    (same,) = report.quality
+    assert (same.psnr_db, same.largest_difference) == (float("inf"), 0)
+
+
+def test_pictures_of_another_precision_differ(bundle: Bundle) -> None:
+    with load(bundle.path) as pipeline:
+        changed = Pipeline(pipeline.bundle, pipeline.choice)
+        original = changed.synthesize
+        changed.synthesize = lambda codes: original(codes) ^ 1  # type: ignore[method-assign]
+        quality = _quality(pipeline, changed)
+    assert quality.largest_difference == 1
+    assert quality.psnr_db == pytest.approx(20 * np.log10(255))
+
+
+@pytest.mark.usefixtures("_no_compiler")
 def test_peer_has_the_dead_heads(bundle: Bundle) -> None:
-    (peer,) = peer_runners(bundle.manifest.model, 1)
-    assert set(peer.run()) == {"appearance_encoder", "sketch_encoder", "synthesis"}
+    with load(bundle.path) as pipeline:
+        (eager, *_), _ = peer_runners(pipeline, 1)
+    assert set(eager.run()) == {"appearance_encoder", "sketch_encoder", "synthesis"}
     every = bundle.manifest.model.with_all_heads()
     assert len(every.sketch_coarse.heads) == len(every.face_fine.heads) == 10
 
