@@ -173,6 +173,70 @@ def with_strands(drawing: Drawing, rng: Rng) -> Drawing:
     return drawing.joined(paths, [15] * len(paths))
 
 
+def with_hair_beside(drawing: Drawing, rng: Rng) -> Drawing:
+    """Strands that run along the hairline, the cheeks and the ears, just outside them."""
+    label_of = drawing.label_of
+    face = drawing.points[np.isin(label_of, (10, 17))]
+    if len(face) < 20:
+        return drawing
+    middle = (face.min(0) + face.max(0)) / 2
+    upper = drawing.points[:, 1] < middle[1] + rng.uniform(-0.2, 0.35) * float(np.ptp(face[:, 1]))
+    along = np.isin(label_of, (10, 15, 17) if rng.random() < 0.5 else (17,)) & upper
+    beside = drawing.kept(along)
+    result = drawing
+    for _ in range(int(rng.integers(1, 6)) if len(beside.labels) else 0):
+        outward = beside.points - middle
+        outward = outward / (np.hypot(*outward.T)[:, None] + 1e-3)
+        copy = warped(beside.moved(beside.points + outward * rng.uniform(2.0, 16.0)), rng, 10, 2.0)
+        copy = with_gaps(copy, rng, float(rng.uniform(0.2, 0.8)))
+        result = result.joined(
+            [copy.path(index) for index in range(len(copy.labels))], [15] * len(copy.labels)
+        )
+    return result
+
+
+def with_earrings(drawing: Drawing, rng: Rng) -> Drawing:
+    """Rings, drops, chains and studs at the lobes of one ear or both, where there are none yet."""
+    if (drawing.labels == 8).any():
+        return drawing
+    label_of = drawing.label_of
+    half = rng.uniform(1.2, 7.0) * np.array([1.0, rng.uniform(0.7, 2.6)])
+    rings = [_arc(0, 360)]
+    if rng.random() < 0.5:
+        rings.append(_arc(0, 360, *rng.uniform(0.3, 0.8, 2)))
+    if rng.random() < 0.4:
+        rings.append(_line((0, -1), (0, -1 - rng.uniform(0.5, 2.0))))
+    if rng.random() < 0.3:
+        rings += [_arc(0, 360, 0.5, 0.4, at=(0, 1.4)), _line((-0.6, 1.0), (0.6, 1.9))]
+    paths: list[Points] = []
+    for label in (11, 12):
+        ear = drawing.points[label_of == label]
+        if len(ear) < 4 or rng.random() < 0.12:
+            continue
+        lobe = ear[ear[:, 1].argmax()] + rng.normal(0.0, 1.5, 2) + np.array([0.0, rng.uniform(-1.0, 2.0)])
+        paths += [(path * half + lobe + np.array([0.0, half[1]])).astype(np.float32) for path in rings]
+    return drawing.joined(paths, [8] * len(paths))
+
+
+def with_beard(drawing: Drawing, rng: Rng) -> Drawing:
+    """A hatched beard, moustache or stubble around the mouth; hair, as the generator's beards are."""
+    label_of = drawing.label_of
+    mouth, face = drawing.points[label_of == 7], drawing.points[np.isin(label_of, (10, 17, 18))]
+    if len(mouth) < 4 or len(face) < 20:
+        return drawing
+    low, high = mouth.min(0), mouth.max(0)
+    middle, half = (low + high) / 2, np.maximum(high - low, 4.0) / 2
+    chin = max(float(face[:, 1].max()), high[1] + 6.0)
+    count = int(rng.integers(8, 90))
+    left, right = middle[0] - half[0] * rng.uniform(0.8, 1.7), middle[0] + half[0] * rng.uniform(0.8, 1.7)
+    top = low[1] - rng.uniform(0.0, 10.0) if rng.random() < 0.6 else high[1]
+    starts = np.stack([rng.uniform(left, right, count), rng.uniform(top, chin, count)], 1)
+    ends = starts + np.stack([rng.normal(0.0, 1.5, count), rng.uniform(2.0, 11.0, count)], 1)
+    outside = (np.abs(starts - middle) > half + 1.0).any(1) & (np.abs(ends - middle) > half + 1.0).any(1)
+    paths = np.stack([starts, ends], 1)[outside].astype(np.float32)
+    return drawing.joined([*paths], [15] * len(paths))
+
+
 def _reach(offsets: NDArray[np.floating], bins: int) -> NDArray[np.float64]:
     """(bins,) the greatest distance in each of `bins` directions, 0 where nothing lies."""
     angle = np.arctan2(offsets[:, 1], offsets[:, 0]) % (2.0 * np.pi)
@@ -226,6 +290,9 @@ CONVENTIONS: tuple[tuple[float, Change], ...] = (
     (0.16, with_signs),
     (0.14, with_lashes),
     (0.12, with_strands),
+    (0.14, with_hair_beside),
+    (0.2, with_earrings),
+    (0.08, with_beard),
     (0.25, with_folds),
     (0.14, with_wild_hair),
     (0.3, with_eyes_hidden),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sfx.labels import FAMILIES
 from sfx.runtime.interpreter.evidence import Evidence
 
 CHANGE_COST = 40.0
@@ -19,6 +20,9 @@ NEVER = (20, 22)
 """Classes without a meaning of their own in any sketch ("unknown boundary", "unknown")."""
 
 Classes = NDArray[np.int64]
+
+_FAMILY = {label - 1: np.array(sorted(family)) - 1 for family in FAMILIES for label in family}
+"""Class indices of a class index's family."""
 
 
 @dataclass(frozen=True)
@@ -87,5 +91,6 @@ def _runs(path: Classes, starts: NDArray[np.int64]) -> list[tuple[int, int, int]
 
 
 def _confidence(evidence: Evidence, first: int, last: int, index: int) -> float:
-    """The class's mean probability over a piece."""
-    return float(np.exp(evidence.log_probabilities[first:last, index]).mean())
+    """Mean probability, over a piece, of the class's family: what a person could tell is right or wrong."""
+    probabilities = np.exp(evidence.log_probabilities[first:last])
+    return min(1.0, float(probabilities[:, _FAMILY[index]].sum(1).mean()))

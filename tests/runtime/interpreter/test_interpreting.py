@@ -99,6 +99,17 @@ def test_part_of_a_face_is_understood(interpreter):
     assert {"no mouth", "no outline of a face"} <= set(doubts(eyes_and_nose))
 
 
+def test_a_small_drawing_in_a_corner_gets_a_closer_look(interpreter):
+    small = [(path - 128) * 0.45 + (70, 80) for path in face()]
+    labels = nearest_labels(interpreter.interpret(draw(small, 700, 3)))
+    right = [
+        FAMILY[label] == FAMILY[meaning]
+        for path, meaning in zip(small, MEANINGS, strict=True)
+        for label in labels[tuple(path.astype(int).T[::-1])]
+    ]
+    assert np.mean(right) > 0.85
+
+
 def test_a_persons_labels_are_kept(interpreter):
     plain = read_drawing(draw(face(), 512, 2))
     corrected = replace(plain, strokes=(replace(plain.strokes[0], label=13), *plain.strokes[1:]))
