@@ -153,7 +153,7 @@ def run(sketches: tuple[Path, ...], appearance: Path | None, out: Path | None, *
         options = _run_options(settings, pipeline.config.n_styles)
         jobs = plan(sketches, appearance, out, options.companions())[: settings["limit"]]
         started = time.perf_counter()
-        for job in _progress(draw_faces(pipeline, jobs, options, _warn), len(jobs)):
+        for job in _progress(draw_faces(pipeline, jobs, options, _tell), len(jobs)):
             click.echo(job.out)
     elapsed = time.perf_counter() - started
     click.echo(f"{len(jobs)} face(s) in {elapsed:.2f} s, {elapsed / len(jobs):.2f} s each", err=True)
@@ -183,8 +183,8 @@ def _run_options(settings: dict[str, Any], n_styles: int) -> Options:
     )
 
 
-def _warn(text: str) -> None:
-    click.echo(f"Warning: {' '.join(text.split())}", err=True)
+def _tell(text: str) -> None:
+    click.echo(" ".join(text.split()), err=True)
 
 
 def _load(settings: dict[str, Any]) -> Any:
@@ -237,10 +237,10 @@ def interpret(
     from sfx.runtime.interpreter.interpreting import Interpreter
 
     with Interpreter(choose(backend, device)) as interpreter:
-        click.echo(f"interpreter, {interpreter.choice}", err=True)
+        _tell(f"interpreter, {interpreter.choice}")
         for outcome in interpret_files(interpreter, sketches, out, size=size, with_overlay=overlay):
             if outcome.doubts:
-                _warn(f"{outcome.drawing}: {', '.join(outcome.doubts)}")
+                _tell(f"Warning: {outcome.drawing}: {', '.join(outcome.doubts)}")
             for path in outcome.written:
                 click.echo(path)
 

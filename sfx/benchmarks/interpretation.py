@@ -17,6 +17,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from sfx.benchmarks.confusion import FAMILY_OF, MISSED, confusion_picture
 from sfx.errors import InputError, SfxError
 from sfx.labels import CLASSES, FAMILIES, MAX_LABEL
 from sfx.runtime.interpreter import Interpreter
@@ -35,14 +36,8 @@ SYNTHETIC_SEED = 1
 """The training set's seed; held-out portraits come from a stream of their own."""
 REACH = 6.0
 """Canvas units beyond which a drawn pixel counts as missed by every stroke, and so as wrong."""
-MISSED = 0
-"""Class found where no stroke is near."""
 BINS = 10
 """Steps of confidence, for its calibration."""
-
-FAMILY_OF = np.zeros(256, np.int64)
-for _number, _family in enumerate(FAMILIES, start=1):
-    FAMILY_OF[list(_family)] = _number
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +66,11 @@ def compare(
 ) -> Compared:
     """Interpret the ink bool (h, w) as black lines on white, and look up what was found at labelled pixels.
 
-    labels: uint8 (h, w), class ids 1..22 where a pixel counts.
+    labels: uint8 (h, w); a pixel counts where its class id belongs to a family.
     """
     sketch = interpreter.interpret(np.where(ink, 0, 255).astype(np.uint8))
     found, confidence = _nearest(sketch, labels.shape)
-    counted = (labels > 0) & (labels <= MAX_LABEL)
+    counted = FAMILY_OF[labels] > 0
     return Compared(group, name, labels[counted], found[counted], confidence[counted])
 
 
@@ -123,7 +118,7 @@ def synthetic_sketches(interpreter: Interpreter, count: int) -> Iterator[Compare
             for index, drawing in enumerate(drawings):
                 changed = change(drawing, np.random.default_rng([7, index]))
                 labels = changed.label_map(SIDE, 2)
-                if ((labels > 0) & (labels <= MAX_LABEL)).any():
+                if FAMILY_OF[labels].any():
                     yield compare(interpreter, labels, labels > 0, f"{style}, {name}", str(index))
 
 
@@ -219,40 +214,6 @@ def calibration(compared: list[Compared]) -> dict[str, Any]:
         )
     error = sum(abs(row["mean"] - row["right"]) * row["pixels"] for row in rows) / len(right)
     return {"bins": rows, "expected_calibration_error": error}
-
-
-def confusion_picture(table: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The confusion table as a picture: rows true, columns found, darker for a greater share of the row."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    cell, left, top = 34, 210, 60
-    ids = [label for label in range(MAX_LABEL + 1) if table[label].any() or table[:, label].any()]
-    image = Image.new("RGB", (left + cell * len(ids) + 10, top + cell * len(ids) + 10), "white")
-    draw = ImageDraw.Draw(image)
-    font, small = ImageFont.load_default(size=13), ImageFont.load_default(size=11)
-    draw.text((10, 8), "rows: drawn, columns: found; per cent of the row", fill="black", font=font)
-    for row, truth in enumerate(ids):
-        total = max(int(table[truth].sum()), 1)
-        draw.text((8, top + cell * row + 9), f"{truth} {CLASSES[truth].name}"[:30], fill="black", font=font)
-        draw.text(
-            (left + cell * row + 8, top - 18),
-            "none" if truth == MISSED else str(truth),
-            fill="black",
-            font=font,
-        )
-        for column, found in enumerate(ids):
-            share = table[truth, found] / total
-            same = FAMILY_OF[truth] == FAMILY_OF[found]
-            shade = int(255 - 200 * share**0.5)
-            colour = (shade, 255 - (255 - shade) // 3, shade) if same else (255, shade, shade)
-            corner = (left + cell * column, top + cell * row)
-            draw.rectangle(
-                [*corner, corner[0] + cell - 2, corner[1] + cell - 2],
-                fill=colour if share else (248, 248, 248),
-            )
-            if share >= 0.005:
-                draw.text((corner[0] + 5, corner[1] + 9), f"{100 * share:.0f}", fill="black", font=small)
-    return np.asarray(image)
 
 
 @click.command(help=__doc__)

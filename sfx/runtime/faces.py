@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,9 @@ from sfx.runtime.label_maps import colour_label_map
 from sfx.runtime.pairing import Job
 from sfx.runtime.pictures import fit_appearance, read_picture, shrink, write_array, write_picture
 from sfx.runtime.pipeline import Pipeline, Pixels, Use
-from sfx.runtime.sketches import ReadSketch, SketchReader
+from sfx.runtime.sketches import ReadSketch, SketchReader, Tell
 
 COUPLE, CODES, REFERENCE, INTERPRETED = "_couple.png", "_codes.npy", "_reference.png", "_interpreted.png"
-
-Warn = Callable[[str], None]
-"""Told in one line what may be wrong; the work goes on."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +78,22 @@ def check_size(size: int | None, output_size: int) -> None:
 
 
 def draw_faces(
-    pipeline: Pipeline, jobs: Sequence[Job], options: Options, warn: Warn = lambda _: None
+    pipeline: Pipeline, jobs: Sequence[Job], options: Options, tell: Tell = lambda _: None
 ) -> Iterator[Job]:
     """Draw and write the face of every job, in order; yields each job once its files are on disk.
 
-    A reference that serves many sketches in a row is encoded once. `warn` is told of drawings that hardly
-    look like a face. Raises InputError for a picture that cannot be used; faces before it stay written.
+    A reference that serves many sketches in a row is encoded once. `tell` gets a line where the
+    interpreter is loaded, and for each drawing that hardly looks like a face. Raises InputError for a
+    picture that cannot be used; faces before it stay written.
     """
     check_size(options.size, pipeline.config.output_size)
     pipeline.prepare(*_uses(jobs, options))
     appearance = _AppearanceSource(pipeline, options.random)
-    reader = SketchReader(pipeline.config.encoder_size, options.input_kind)
+    reader = SketchReader(pipeline.config.encoder_size, options.input_kind, tell)
     done = 0
     while done < len(jobs):
         batch = jobs[done : done + options.batch]
-        sketches = [_read(reader, job, warn) for job in batch]
+        sketches = [_read(reader, job, tell) for job in batch]
         label_maps = np.stack([sketch.labels for sketch in sketches])
         codes = appearance.onto(pipeline.encode_sketch(label_maps, options.truncation), batch, done)
         if options.mixing is not None:
@@ -110,10 +108,12 @@ def draw_faces(
     reader.close()
 
 
-def _read(reader: SketchReader, job: Job, warn: Warn) -> ReadSketch:
+def _read(reader: SketchReader, job: Job, tell: Tell) -> ReadSketch:
     sketch = reader.read(job.sketch)
     if sketch.doubts:
-        warn(f"{job.sketch}: {', '.join(sketch.doubts)}; --save-interpreted shows how it was understood")
+        tell(
+            f"Warning: {job.sketch}: {', '.join(sketch.doubts)}; --save-interpreted shows how it was understood"
+        )
     return sketch
 
 

@@ -15,6 +15,10 @@ from sfx.runtime.pictures import open_image, to_rgb
 Labels = NDArray[np.uint8]
 
 _COLOURS = np.array([entry.colour for entry in CLASSES], np.uint8)
+LEGEND_WIDTH = 0.58
+"""Width of an overlay's legend as a share of the drawing's side, to its right."""
+LEGEND_RULE = (220, 220, 220)
+"""Colour of the line between an overlay's drawing and its legend."""
 _SATURATED = 40
 """Spread between a colour's largest and smallest channel from which it codes a class and is no shade of ink."""
 
@@ -47,7 +51,7 @@ def find_label_map(path: Path) -> Labels | None:
 
     Taken for a label map: one channel with values 0..22; a palette picture whose colours are the class
     colours of `sfx.labels`, or whose indices are ids 0..22 with colours of their own; an RGB picture made
-    of class colours only. Raises InputError where the file is no picture.
+    of class colours only; an overlay of `sfx interpret`. Raises InputError where the file is no picture.
     """
     return _labels(open_image(path), forced=False)
 
@@ -76,7 +80,8 @@ def _labels(image: Image.Image, *, forced: bool) -> Labels | None:
     if image.mode in ("L", "LA", "F") or image.mode.startswith("I"):
         values = np.asarray(image.getchannel(0) if image.mode == "LA" else image)
         return values.astype(np.uint8) if _are_ids(values) else None
-    return _from_colours(image)
+    by_colour = _from_colours(image)
+    return by_colour if by_colour is not None else _from_overlay(image)
 
 
 def _are_ids(values: NDArray[np.generic]) -> bool:
@@ -99,14 +104,32 @@ def _from_palette(image: Image.Image, *, forced: bool) -> Labels | None:
 
 def _from_colours(image: Image.Image) -> Labels | None:
     """Class ids where every pixel has a class colour, else None."""
-    pixels = np.asarray(to_rgb(image)).astype(np.int32)
+    labels, known = _by_colour(np.asarray(to_rgb(image)))
+    return labels if known.all() else None
+
+
+def _from_overlay(image: Image.Image) -> Labels | None:
+    """Class ids of the drawing beside an overlay's legend, 0 for other colours; None where it is no overlay."""
+    side = image.height
+    if image.width != side + round(LEGEND_WIDTH * side):
+        return None
+    pixels = np.asarray(to_rgb(image))
+    if not (pixels[:, side] == LEGEND_RULE).all():
+        return None
+    labels, known = _by_colour(pixels[:, :side])
+    return np.where(known, labels, 0).astype(np.uint8)
+
+
+def _by_colour(picture: NDArray[np.uint8]) -> tuple[Labels, NDArray[np.bool_]]:
+    """For RGB pixels (H, W, 3) the class ids of their colours (H, W), and where they are class colours at all."""
+    pixels = picture.astype(np.int32)
     codes = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
     known = _COLOURS.astype(np.int32)
     known_codes = (known[:, 0] << 16) | (known[:, 1] << 8) | known[:, 2]
     order = np.argsort(known_codes)
     places = np.searchsorted(known_codes[order], codes).clip(0, len(order) - 1)
     labels = order[places]
-    return labels.astype(np.uint8) if np.array_equal(known_codes[labels], codes) else None
+    return labels.astype(np.uint8), known_codes[labels] == codes
 
 
 def _described(image: Image.Image) -> str:

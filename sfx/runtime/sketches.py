@@ -6,6 +6,7 @@ drawing in pixels or lines, through the interpreter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _SNIFFED_BYTES = 256
 
+Tell = Callable[[str], None]
+"""Told one line at a time what a person should know while the work goes on."""
+
 
 @dataclass(frozen=True, eq=False)
 class ReadSketch:
@@ -30,11 +34,15 @@ class ReadSketch:
 
 
 class SketchReader:
-    """Reads sketches of any kind; the interpreter is loaded when the first one needs it."""
+    """Reads sketches of any kind; the interpreter is loaded when the first one needs it.
 
-    def __init__(self, size: int, kind: str = "auto") -> None:
+    It runs on the CPU wherever the model runs, `tell` gets a line that says so: it takes 20 ms there.
+    """
+
+    def __init__(self, size: int, kind: str = "auto", tell: Tell = lambda _: None) -> None:
         self._size = size
         self._kind = kind
+        self._tell = tell
         self._interpreter: Interpreter | None = None
 
     def read(self, path: Path) -> ReadSketch:
@@ -54,12 +62,13 @@ class SketchReader:
     def _from_strokes(self, path: Path) -> ReadSketch:
         from sfx.runtime.interpreter.plausibility import doubts
 
-        drawing = read_strokes(path)
-        if self._kind == "labels" and any(stroke.label is None for stroke in drawing.strokes):
-            raise InputError(f"{path}: expected strokes with labels, found some without")
+        sketch = read_strokes(path)
         if self._kind == "drawing":
-            drawing = drawing.without_labels()
-        sketch = self.interpreter.interpret(drawing)
+            sketch = sketch.without_labels()
+        if any(stroke.label is None for stroke in sketch.strokes):
+            if self._kind == "labels":
+                raise InputError(f"{path}: expected strokes with labels, found some without")
+            sketch = self.interpreter.interpret(sketch)
         labels = sketch.label_map(self._size)
         if not labels.any():
             raise InputError(f"{path}: expected strokes on the page, found all of them beside it")
@@ -72,6 +81,7 @@ class SketchReader:
             from sfx.runtime.interpreter.interpreting import Interpreter
 
             self._interpreter = Interpreter()
+            self._tell(f"interpreter, {self._interpreter.choice}")
         return self._interpreter
 
     def close(self) -> None:

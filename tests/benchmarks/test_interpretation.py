@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from sfx.benchmarks.confusion import confusion_picture
 from sfx.benchmarks.interpretation import (
     Compared,
     calibration,
     compare,
     confusion,
-    confusion_picture,
     main,
     report,
 )

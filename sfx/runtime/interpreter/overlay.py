@@ -8,9 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sfx.labels import CLASSES
 from sfx.runtime.interpreter.strokes import Sketch
+from sfx.runtime.label_maps import LEGEND_RULE, LEGEND_WIDTH
 
-LEGEND_WIDTH = 0.58
-"""Width of the legend as a share of the drawing's side."""
 FAINT = 0.6
 """Strokes less certain than this are drawn with a light halo, so that the eye finds them."""
 HALO = (255, 214, 130)
@@ -20,7 +19,8 @@ def overlay(sketch: Sketch, size: int = 768) -> NDArray[np.uint8]:
     """The interpreted sketch as a picture (size, size * 1.58, 3) RGB, on white.
 
     Each class's line in the legend gives its length's share of the drawing and its mean confidence; strokes
-    with a confidence below 0.6 lie on an orange halo. Strokes without a class are grey.
+    with a confidence below 0.6 lie on an orange halo. Strokes without a class are grey. `find_label_map` reads
+    the classes back.
     """
     width = max(2.0, size / 256)
     image = Image.new("RGB", (size + round(LEGEND_WIDTH * size), size), "white")
@@ -41,7 +41,7 @@ def _legend(draw: ImageDraw.ImageDraw, sketch: Sketch, size: int) -> None:
     font = ImageFont.load_default(size=line * 0.62)
     left, top = size + line // 2, line // 2
     total = sum(stroke.length for stroke in sketch.strokes) or 1.0
-    draw.line([(size, 0), (size, size)], fill=(220, 220, 220))
+    draw.line([(size, 0), (size, size)], fill=LEGEND_RULE)
     for entry in CLASSES[1:]:
         members = [stroke for stroke in sketch.strokes if stroke.label == entry.id]
         if not members:

@@ -15,6 +15,8 @@ from sfx.runtime.interpreter.interpreting import MODEL
 from sfx.runtime.interpreter.json_files import sketch_from_json, sketch_to_json
 from sfx.runtime.interpreter.overlay import overlay
 from sfx.runtime.interpreter.plausibility import doubts, mean_confidence
+from sfx.runtime.label_maps import find_label_map
+from sfx.runtime.pictures import write_picture
 
 MEANINGS = [15, 10, 17, 2, 1, 2, 1, 5, 4, 6, 7, 7, 7, 12, 11, 14, 14, 16, 15, 15, 16, 16]
 """What each stroke of `face()` draws."""
@@ -156,6 +158,16 @@ def test_the_overlay_has_the_classes_colours_and_a_legend(sketch):
     colours = {tuple(colour) for colour in picture[:, :512].reshape(-1, 3).tolist()}
     assert {(0, 158, 60), (122, 40, 160), (80, 40, 190)} <= colours
     assert (picture[:, 520:] < 255).any()
+
+
+def test_an_overlay_reads_back_as_labels(sketch, tmp_path):
+    path = tmp_path / "overlay.png"
+    write_picture(path, overlay(sketch, 768))
+    labels = find_label_map(path)
+    np.testing.assert_array_equal(labels, sketch.label_map(768, 3.0))
+    # Another picture of the same shape is none.
+    write_picture(path, np.roll(overlay(sketch, 768), 1, axis=1))
+    assert find_label_map(path) is None
 
 
 def test_two_noses_are_doubted(sketch):
