@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfx import __version__
+from sfx.cli_compile import build_options, compile_options, compile_targets, expect_libraries, telling
 from sfx.errors import SfxError
 
 if TYPE_CHECKING:
@@ -37,9 +38,17 @@ def _engine_options(command: Any) -> Any:
     for option in (
         click.option("--bundle", type=_PATH, help="Bundle to use [default: $SFX_BUNDLE, else ./engines]."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda[:N]."),
-        click.option("--backend", default="auto", show_default=True, help="auto, openvino or onnxruntime."),
         click.option(
-            "--precision", default="fp32", show_default=True, help="fp32, or bf16 on CPUs that have it."
+            "--backend",
+            default="auto",
+            show_default=True,
+            help="auto, openvino, onnxruntime, tensorrt or tensorrt-rtx.",
+        ),
+        click.option(
+            "--precision",
+            default="auto",
+            show_default=True,
+            help="fp32, or bf16 on CPUs that have it [auto: fp32; compiled engines: as exported].",
         ),
     ):
         command = option(command)
@@ -51,11 +60,26 @@ def _engine_options(command: Any) -> Any:
 @click.option(
     "--out", type=_PATH, default=Path("engines"), show_default=True, help="Directory of the bundle."
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the convolutions on a GPU; a CPU computes either in fp32.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(["onnx", "tensorrt", "tensorrt-rtx"]),
+    help="Also compile engines; may be given again [default: onnx].",
+)
+@compile_options
 @click.option("--force", is_flag=True, help="Replace a bundle that is already there.")
-def export(checkpoint: Path, out: Path, force: bool) -> None:
-    """Turn a published CHECKPOINT into a bundle of verified ONNX graphs."""
-    from rich.console import Console
-
+def export(
+    checkpoint: Path, out: Path, precision: str, targets: tuple[str, ...], force: bool, **settings: Any
+) -> None:
+    """Turn a published CHECKPOINT into a bundle of verified ONNX graphs, and compiled engines if asked."""
     from sfx.errors import MissingPackageError
 
     try:
@@ -65,24 +89,40 @@ def export(checkpoint: Path, out: Path, force: bool) -> None:
         raise MissingPackageError(
             f"export: expected the package {error.name}, found none; install it with: pip install 'sfx[export]'"
         ) from error
-    console = Console(stderr=True, log_path=False)
-    with console.status("starting") as status:
-
-        def tell(step: str) -> None:
-            status.update(step)
-            console.log(step)
-
-        bundle = export_bundle(checkpoint, out, force=force, progress=tell)
+    options = build_options(settings)
+    compiled_for = tuple(target for target in targets if target != "onnx")
+    expect_libraries(compiled_for)
+    with telling() as tell:
+        bundle = export_bundle(checkpoint, out, precision=precision, force=force, progress=tell)
     for entry in worst(list(bundle.manifest.parity)):
         click.echo(
             f"{entry.link}: largest difference {entry.error:.2g} ({entry.graph}, {entry.tensor}; "
             f"tolerance {entry.tolerance:g})"
         )
+    for found in bundle.manifest.accuracy:
+        click.echo(f"fp16, emulated: {found}")
     parameters = sum(graph.parameters for graph in bundle.manifest.graphs)
     size = sum(file.bytes for file in bundle.manifest.files())
     click.echo(
         f"{out}: {len(bundle.manifest.graphs)} graphs, {parameters / 1e6:.1f} M values, {size / 1e6:.0f} MB"
     )
+    compile_targets(out, compiled_for, options)
+
+
+@main.command(name="compile")
+@click.argument("bundle", type=_PATH)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    required=True,
+    type=click.Choice(["tensorrt", "tensorrt-rtx"]),
+    help="What to compile for; may be given again.",
+)
+@compile_options
+def compile_command(bundle: Path, targets: tuple[str, ...], **settings: Any) -> None:
+    """Compile the graphs of a BUNDLE to engines for NVIDIA GPUs; needs no torch, and for tensorrt-rtx no GPU."""
+    compile_targets(bundle, targets, build_options(settings))
 
 
 def _truncation(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
@@ -329,7 +369,7 @@ def _batches(text: str) -> tuple[int, ...]:
     "--backend", multiple=True, help="Check on this backend only; may be given again [default: all]."
 )
 def verify(bundle: Path, backend: tuple[str, ...]) -> None:
-    """Check a BUNDLE: checksums, then every graph on every CPU backend against its recorded outputs."""
+    """Check a BUNDLE: checksums, then every graph on every CPU backend and every engine against its records."""
     from sfx.engines.verify import verify_bundle
 
     for line in verify_bundle(bundle, backend):

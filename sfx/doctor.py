@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import importlib.metadata
 import platform
 import shutil
@@ -12,8 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfx.engines.cache import cache_directory
+from sfx.engines.cuda import Gpu, driver_present, driver_version
 from sfx.engines.locate import find_bundle
-from sfx.errors import SfxError
+from sfx.engines.tensorrt_library import LIBRARIES
+from sfx.errors import MissingPackageError, SfxError
+
+MIN_CUDA = (13, 0)
+"""The packages that the extras `tensorrt` and `tensorrt-rtx` install are built for CUDA 13."""
 
 Level = str
 
@@ -30,12 +34,13 @@ class Finding:
 
 
 def diagnose() -> list[Finding]:
-    """Look at Python, packages, CPU, GPU, cache and bundle."""
+    """Look at Python, packages, CPU, GPU, TensorRT, cache and bundle."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python,
         _cpu,
         _onnxruntime,
         _gpu,
+        _tensorrt,
         _export,
         _cache,
         _bundle,
@@ -130,17 +135,49 @@ def _onnxruntime() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    library = "nvcuda" if sys.platform == "win32" else "cuda"
-    driver = ctypes.util.find_library(library) is not None or shutil.which("nvidia-smi") is not None
+    subject = "NVIDIA GPU"
     gpu_package = _version("onnxruntime-gpu")
-    if not driver:
+    if not driver_present():
         fix = "pip uninstall -y onnxruntime-gpu && pip install 'sfx[onnxruntime]'" if gpu_package else ""
-        yield Finding("NVIDIA GPU", "missing", "no driver found; sfx runs on the CPU", fix)
-    elif gpu_package is None:
-        fix = "pip uninstall -y onnxruntime; pip install 'sfx[onnxruntime-gpu]'"
-        yield Finding("NVIDIA GPU", "missing", "driver found, but no package that runs on it", fix)
+        yield Finding(subject, "missing", "no driver found; sfx runs on the CPU", fix)
+        return
+    if _version("cuda-bindings") is None:
+        fix = "pip install 'sfx[tensorrt-rtx]'   (RTX cards), or 'sfx[tensorrt]'   (H100 and the like)"
+        yield Finding(subject, "missing", "driver found, but no cuda-bindings to ask it with", fix)
+        return
+    try:
+        gpu, newest = Gpu.open(0), driver_version()
+    except SfxError as error:
+        yield Finding(subject, "problem", str(error), "update the NVIDIA driver")
+        return
+    runs = f"the driver runs CUDA up to {newest[0]}.{newest[1]}" if newest else "the driver gives no version"
+    found = f"{gpu.name}, SM {gpu.capability_text}, {gpu.memory / (1 << 30):.0f} GiB; {runs}"
+    if newest is not None and newest < MIN_CUDA:
+        fix = f"update the NVIDIA driver to one for CUDA {MIN_CUDA[0]} or newer"
+        yield Finding(subject, "problem", found, fix)
     else:
-        yield Finding("NVIDIA GPU", "good", f"driver found, onnxruntime-gpu {gpu_package}: --device cuda")
+        yield Finding(subject, "good", found)
+
+
+def _tensorrt() -> Iterator[Finding]:
+    for library in LIBRARIES.values():
+        subject = f"{library.target} engines"
+        try:
+            version = library.load().__version__
+        except MissingPackageError:
+            fix = f"pip install 'sfx[{library.target}]'"
+            yield Finding(subject, "missing", "not installed (optional)", fix)
+        except SfxError as error:
+            supported = ",".join(f"{major}.*" for major in library.majors)
+            yield Finding(subject, "problem", str(error), f"install a version that sfx supports: {supported}")
+        else:
+            compiles = (
+                "compiles on any machine"
+                if library.target == "tensorrt-rtx"
+                else "compiles on the GPU itself"
+            )
+            runs = "runs here" if driver_present() else "runs where an NVIDIA driver is"
+            yield Finding(subject, "good", f"{version}: {compiles}, {runs}")
 
 
 def _export() -> Iterator[Finding]:
@@ -184,4 +221,6 @@ def _bundle() -> Iterator[Finding]:
         yield Finding("bundle", "missing", str(error), "sfx export CHECKPOINT")
         return
     size = f"{manifest.model.output_size} px" if manifest.model else "no sketch-to-face model"
-    yield Finding("bundle", "good", f"{found.path} ({found.reason}): {size}, exported {manifest.created}")
+    targets = ", ".join(sorted({plan.target for plan in manifest.plans})) or "no compiled engines"
+    what = f"{found.path} ({found.reason}): {size}, {targets}, exported {manifest.created}"
+    yield Finding("bundle", "good", what)

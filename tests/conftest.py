@@ -51,6 +51,13 @@ def bundle(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory) -> B
     return export(checkpoint_path, tmp_path_factory.mktemp("bundle") / "engines")
 
 
+@pytest.fixture(scope="session")
+def half_bundle(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The same checkpoint exported in FP16."""
+    out = tmp_path_factory.mktemp("half") / "engines"
+    return export(checkpoint_path, out, precision="fp16")
+
+
 @pytest.fixture
 def bundle_copy(bundle: Bundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle.path, tmp_path / "engines"))

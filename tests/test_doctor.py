@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sfx import doctor
 from sfx.doctor import Finding
+from sfx.engines import cuda
+from tests.engines.fake_gpu import FakeCuda, Status
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
@@ -63,3 +67,48 @@ def test_bundle_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bu
     assert finding("bundle").level == "good"
     (bundle_copy / "synthesis.onnx").unlink()
     assert "synthesis.onnx: expected a file" in finding("bundle").found
+
+
+def fake_gpu(monkeypatch: pytest.MonkeyPatch, **settings: object) -> None:
+    machine = FakeCuda()
+    for name, value in settings.items():
+        setattr(machine, name, value)
+    monkeypatch.setattr(doctor, "driver_present", lambda: True)
+    monkeypatch.setattr(cuda, "bindings", lambda: machine)
+
+
+def test_gpu_and_driver_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpu(monkeypatch)
+    found = finding("NVIDIA GPU")
+    assert (found.level, found.found) == (
+        "good",
+        "Fake GPU, SM 8.9, 8 GiB; the driver runs CUDA up to 13.2",
+    )
+
+
+def test_gpu_that_fails_and_drivers_that_are_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_gpu(monkeypatch, failures={"cudaGetDeviceCount": Status.cudaErrorInsufficientDriver})
+    assert finding("NVIDIA GPU").level == "problem"
+    fake_gpu(monkeypatch, cudaDriverGetVersion=lambda: (Status.cudaSuccess, 12040))
+    found = finding("NVIDIA GPU")
+    assert found.level == "problem"
+    assert "CUDA up to 12.4" in found.found
+    assert "update the NVIDIA driver to one for CUDA 13" in found.fix
+
+
+def test_no_driver_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "driver_present", lambda: False)
+    found = finding("NVIDIA GPU")
+    assert (found.level, found.fix) == ("missing", "")
+
+
+def test_tensorrt_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding("tensorrt-rtx engines").level == "good"
+    assert "compiles on any machine" in finding("tensorrt-rtx engines").found
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    found = finding("tensorrt-rtx engines")
+    assert (found.level, found.fix) == ("missing", "pip install 'sfx[tensorrt-rtx]'")
+    monkeypatch.setitem(sys.modules, "tensorrt", SimpleNamespace(__version__="8.6.1"))
+    found = finding("tensorrt engines")
+    assert found.level == "problem"
+    assert "expected tensorrt 10 or 11.x, found 8.6.1" in found.found

@@ -24,14 +24,20 @@ from sfx.config import PUBLISHED
 from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle, sha256
 from sfx.engines.cache import without_cache
+from sfx.engines.compiled import BuildOptions
 from sfx.engines.manifest import BundleFile
+from sfx.engines.tensorrt_builder import build_plan
+from sfx.engines.tensorrt_library import LIBRARIES
 from sfx.export.checkpoint import read_checkpoint
+from sfx.export.emulation import emulate
 from sfx.export.exporter import export
 from sfx.export.graphs import graphs
-from sfx.export.onnx_files import expose
+from sfx.export.half import half_form
+from sfx.export.half_proof import half_share, peak_signal_to_noise
+from sfx.export.onnx_files import expose, write_onnx
 from sfx.export.proof import Published
 from sfx.runtime import codes as codes_of
-from sfx.runtime.pictures import shrink
+from sfx.runtime.pictures import fit_appearance, shrink
 from tests.conftest import SHARED
 
 GOLDEN = SHARED / "golden"
@@ -159,3 +165,46 @@ def test_images_before_rounding(backend: str, full: Full, golden: dict[str, np.n
             assert np.abs(shrink(outputs["image"][0], 256).astype(int) - expected).max() <= 2
     engine.close()
     path.unlink()
+
+
+@pytest.fixture(scope="module")
+def half_files(full: Full, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The published model's graphs in FP16, without the proof that an export adds."""
+    folder = tmp_path_factory.mktemp("half")
+    model = half_form(read_checkpoint(full.checkpoint).build())
+    for graph in graphs(PUBLISHED):
+        write_onnx(graph, model, folder / f"{graph.name}.onnx")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def emulated(half_files: Path, name: str, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    (graph,) = (graph for graph in graphs(PUBLISHED) if graph.name == name)
+    return emulate(graph, half_files / f"{name}.onnx", feeds).outputs
+
+
+def test_fp16_is_near_the_original(half_files: Path, golden: dict[str, np.ndarray]) -> None:
+    """Sketch and photo to image with every FP16 result rounded, against the original's own outputs."""
+    label_map = sfx.read_label_map(EXAMPLES / "sketch_1.png")[None]
+    photo = fit_appearance(sfx.read_picture(EXAMPLES / "appearance_1.png"), 512)[None]
+    codes = emulated(half_files, "sketch_encoder", {"label_map": label_map})["sketch_codes"]
+    codes[:, 8:] += emulated(half_files, "appearance_encoder", {"appearance": photo})["appearance_codes"]
+    image = emulated(half_files, "synthesis", {"codes": codes})["image_float"]
+    assert peak_signal_to_noise("image_float", golden["image_1024_crop"], image[:, :, 384:640, 384:640]) > 65
+    pooled = image.reshape(1, 3, 256, 4, 256, 4).mean((3, 5))
+    assert peak_signal_to_noise("image_float", golden["image_256"], pooled) > 65
+
+
+def test_fp16_files_are_small(half_files: Path, full: Full) -> None:
+    size = sum(path.stat().st_size for path in half_files.iterdir())
+    assert size + full.bundle.manifest.proof.bytes < 0.8e9
+    assert half_share(half_files / "synthesis.onnx") > 0.99
+
+
+@pytest.mark.parametrize("name", ["sketch_encoder", "appearance_encoder", "mapping", "synthesis"])
+def test_full_size_compiles_for_rtx(name: str, half_files: Path, full: Full) -> None:
+    module = LIBRARIES["tensorrt-rtx"].load()
+    entry = full.bundle.manifest.graph(name)
+    onnx = half_files / f"{name}.onnx"
+    plan, _ = build_plan(module, onnx, entry, BuildOptions(), b"", lambda _: None)
+    assert len(plan) > 0.9 * onnx.stat().st_size

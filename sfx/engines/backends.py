@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from sfx.engines.bundle import Bundle
+from sfx.engines.cuda import driver_present
 from sfx.engines.engine import PRECISIONS, Device, Engine
-from sfx.engines.manifest import GraphEntry
-from sfx.errors import EngineError, InputError, MissingPackageError
+from sfx.engines.manifest import GraphEntry, Manifest
+from sfx.engines.tensorrt_library import LIBRARIES
+from sfx.errors import EngineError, InputError
 
 
 class Backend(Protocol):
@@ -38,6 +40,8 @@ class Backend(Protocol):
 BACKENDS = {
     "openvino": ("sfx.engines.openvino", "OpenVinoEngine"),
     "onnxruntime": ("sfx.engines.onnxruntime", "OnnxRuntimeEngine"),
+    "tensorrt": ("sfx.engines.tensorrt", "TensorRtEngine"),
+    "tensorrt-rtx": ("sfx.engines.tensorrt", "TensorRtRtxEngine"),
 }
 """Name to module and class; a backend's packages are imported when an engine of it is made."""
 
@@ -70,38 +74,80 @@ class Choice:
         return backend_class(self.backend)(bundle, entry, self.device, self.precision, batch, calls)
 
 
-def choose(backend: str = AUTO, device: str = AUTO, precision: str = "fp32") -> Choice:
-    """Settle backend and device. Raises EngineError or InputError where what is asked for cannot run here."""
-    if precision not in PRECISIONS:
+def choose(
+    backend: str = AUTO, device: str = AUTO, precision: str = AUTO, manifest: Manifest | None = None
+) -> Choice:
+    """Settle backend, device and precision. Raises EngineError or InputError where what is asked for cannot run here.
+
+    manifest: of the bundle that is to run; compiled engines are only chosen by `auto` where it names them.
+    """
+    if precision not in (AUTO, *PRECISIONS):
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, found '{precision}'")
     wanted = None if device == AUTO else Device.parse(device)
     if backend != AUTO:
-        return _asked(backend, wanted, precision)
-    if wanted is None or wanted.kind == "cpu":
-        reason = "chosen by auto: the fastest on a CPU" if wanted is None else "chosen by auto for the CPU"
-        return Choice("openvino", Device("cpu"), precision, reason)
-    choice = _asked("onnxruntime", wanted, precision)
-    return Choice(choice.backend, choice.device, choice.precision, "chosen by auto for CUDA")
+        return _settle(backend, wanted, precision, manifest, "as asked")
+    if wanted is not None and wanted.kind == "cpu":
+        return _settle("openvino", wanted, precision, manifest, "chosen by auto for the CPU")
+    refusals: list[str] = []
+    for name in (*LIBRARIES, "onnxruntime"):
+        what = "its engines match this GPU" if name in LIBRARIES else "no compiled engine for this GPU"
+        try:
+            _expect_gpu(name, wanted, manifest)
+            return _settle(name, wanted or Device("cuda"), precision, manifest, f"chosen by auto: {what}")
+        except EngineError as error:
+            refusals.append(str(error))
+    if wanted is not None:
+        raise EngineError(
+            f"device {wanted}: expected a backend that runs on it, found none: {'; '.join(refusals)}"
+        )
+    compiled = manifest is not None and bool(manifest.plans)
+    reason = f"not its compiled engines: {'; '.join(refusals)}" if compiled else "the fastest on a CPU"
+    return _settle("openvino", Device("cpu"), precision, manifest, f"chosen by auto: {reason}")
 
 
-def _asked(backend: str, wanted: Device | None, precision: str) -> Choice:
+def _expect_gpu(name: str, wanted: Device | None, manifest: Manifest | None) -> None:
+    """Raise EngineError for what can be told without importing a backend, which costs a start 0.1 s and more."""
+    if name in LIBRARIES and not (manifest and any(plan.target == name for plan in manifest.plans)):
+        raise EngineError(f"no {name} engines in the bundle")
+    if wanted is None and not driver_present():
+        raise EngineError(f"no NVIDIA driver for {name}")
+
+
+def _settle(
+    backend: str, wanted: Device | None, precision: str, manifest: Manifest | None, reason: str
+) -> Choice:
+    """The choice of `backend`, on its first device where none is wanted; raises where it cannot run here."""
     devices = backend_class(backend).devices()
-    device = wanted or Device("cpu")
+    device = wanted or Device(devices[0])
     if device.kind not in devices:
         raise EngineError(
             f"backend {backend}: expected to run on {device}, found support here for {', '.join(devices)} only; "
             "'sfx doctor' says what is missing"
         )
-    return Choice(backend, device, precision, "as asked")
+    exported = manifest.graphs[0].precision if manifest is not None and manifest.graphs else "fp32"
+    # A GPU computes what the graphs are typed in; a CPU widens FP16 to what it is asked for.
+    possible = (exported,) if device.kind == "cuda" else ("fp32", "bf16")
+    if precision not in (AUTO, *possible):
+        raise EngineError(
+            f"backend {backend} on {device}: expected precision {' or '.join(possible)} for graphs exported in "
+            f"{exported}, found {precision}"
+        )
+    settled = possible[0] if precision == AUTO else precision
+    if backend in LIBRARIES and manifest is not None:
+        from sfx.engines.tensorrt import check_usable
+
+        check_usable(manifest, backend, device)
+    widened = f"; its FP16 graphs compute in {settled}" if exported == "fp16" != settled else ""
+    return Choice(backend, device, settled, reason + widened)
 
 
 def installed_backends(kind: str = "cpu") -> tuple[str, ...]:
-    """The backends whose packages are installed and that run on `kind` of device."""
+    """The backends that run on `kind` of device here: package installed, and for a GPU one found."""
     found = []
     for name in BACKENDS:
         try:
             devices = backend_class(name).devices()
-        except MissingPackageError:
+        except EngineError:
             continue
         if kind in devices:
             found.append(name)

@@ -13,10 +13,11 @@ from sfx.engines.manifest import TensorSpec
 from sfx.errors import EngineError, InputError
 
 Array = NDArray[Any]
-Feeds = Mapping[str, Array]
+Feeds = Mapping[str, Any]
+"""Arrays by input name; what else than numpy arrays a backend takes, its file says."""
 
-PRECISIONS = ("fp32", "bf16")
-"""Arithmetic that a backend may be asked for; each says in its own file which it can do."""
+PRECISIONS = ("fp32", "bf16", "fp16")
+"""Arithmetic that a backend may be asked for: CPUs have the first two, compiled engines what was exported."""
 
 
 @runtime_checkable

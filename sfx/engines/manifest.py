@@ -74,6 +74,49 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class PlanEntry:
+    """One graph compiled for one target: a plain plan file, and all that decides whether it may run here."""
+
+    graph: str
+    target: str
+    """The library that built it and runs it: "tensorrt" or "tensorrt-rtx"."""
+    file: BundleFile
+    onnx_sha256: str
+    """Of the ONNX file that it was built from."""
+    version: str
+    """The library's full version: a plan runs with no other."""
+    capabilities: tuple[str, ...]
+    """Compute capabilities that it was built for, such as "8.9"; empty for TensorRT-RTX's own choice, 8.0 and later."""
+    max_batch: int
+    key: str
+    """Hash of the ONNX file, library, version, capabilities and profile: another key, another engine."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How near one float tensor of a graph in reduced precision comes to FP32, by emulation at export.
+
+    `psnr_db` is the peak signal-to-noise ratio, the peak of an image being 2; `worst_layer` is the convolution
+    whose result has the lowest signal-to-noise ratio, `worst_layer_db`, and empty where none is in FP16;
+    `share` of the graph's multiply-adds is in FP16.
+    """
+
+    graph: str
+    tensor: str
+    psnr_db: float
+    worst_layer: str
+    worst_layer_db: float
+    share: float
+
+    def __str__(self) -> str:
+        layer = f", worst layer {self.worst_layer} {self.worst_layer_db:.1f} dB" if self.worst_layer else ""
+        return (
+            f"{self.graph}, {self.tensor}: {self.psnr_db:.1f} dB from FP32{layer}; multiply-adds: "
+            f"{self.share:.1%} FP16, {1 - self.share:.1%} FP32"
+        )
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything a bundle says of itself."""
 
@@ -94,6 +137,10 @@ class Manifest:
     """`fine_mean` and `fine_deviation` (geometry_layers, width) over the training set, where they are known."""
     truncation: float | None = None
     """How far fine codes may stray from their mean, in deviations; None for as far as they like."""
+    accuracy: tuple[Accuracy, ...] = ()
+    """What reduced precision costs; empty where every graph is FP32."""
+    plans: tuple[PlanEntry, ...] = ()
+    """Compiled engines, one for each graph and target at most."""
 
     def graph(self, name: str) -> GraphEntry:
         """The graph called `name`. Raises BundleError where the bundle has none."""
@@ -107,7 +154,12 @@ class Manifest:
     def files(self) -> tuple[BundleFile, ...]:
         """Every file that the manifest names."""
         known = (self.statistics,) if self.statistics is not None else ()
-        return (*(entry.file for entry in self.graphs), self.proof, *known)
+        plans = (plan.file for plan in self.plans)
+        return (*(entry.file for entry in self.graphs), self.proof, *known, *plans)
+
+    def plan(self, graph: str, target: str) -> PlanEntry | None:
+        """The engine of one graph for one target, if it was compiled."""
+        return next((plan for plan in self.plans if (plan.graph, plan.target) == (graph, target)), None)
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
@@ -192,6 +244,10 @@ class _Keys:
     def children(self, key: str) -> list[_Keys]:
         return [_Keys(item, f"{self._name(key)}[{index}]") for index, item in enumerate(self.get(key, list))]
 
+    def optional(self, key: str) -> list[_Keys]:
+        """The same, or nothing where the key is absent: bundles of older versions lack it."""
+        return self.children(key) if self.has(key) else []
+
 
 def _manifest(keys: _Keys) -> Manifest:
     return Manifest(
@@ -214,6 +270,32 @@ def _manifest(keys: _Keys) -> Manifest:
         created=keys.get("created", str),
         statistics=_file(keys.child("statistics")) if keys.has("statistics") else None,
         truncation=keys.get("truncation", float) if keys.has("truncation") else None,
+        accuracy=tuple(_accuracy(entry) for entry in keys.optional("accuracy")),
+        plans=tuple(_plan(entry) for entry in keys.optional("plans")),
+    )
+
+
+def _plan(keys: _Keys) -> PlanEntry:
+    return PlanEntry(
+        keys.get("graph", str),
+        keys.get("target", str),
+        _file(keys.child("file")),
+        keys.get("onnx_sha256", str),
+        keys.get("version", str),
+        tuple(str(capability) for capability in keys.get("capabilities", list)),
+        keys.get("max_batch", int),
+        keys.get("key", str),
+    )
+
+
+def _accuracy(keys: _Keys) -> Accuracy:
+    return Accuracy(
+        keys.get("graph", str),
+        keys.get("tensor", str),
+        keys.get("psnr_db", float),
+        keys.get("worst_layer", str),
+        keys.get("worst_layer_db", float),
+        keys.get("share", float),
     )
 
 

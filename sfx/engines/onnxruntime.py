@@ -27,7 +27,6 @@ class OnnxRuntimeEngine:
     """One graph in an ONNX Runtime session; batches of any size run in the same session."""
 
     backend = "onnxruntime"
-    precision = "fp32"
 
     def __init__(
         self,
@@ -38,9 +37,12 @@ class OnnxRuntimeEngine:
         batch: int = 1,
         calls: int | None = None,
     ) -> None:
+        # On a CPU it widens FP16 to FP32; on CUDA it computes what the graph is typed in.
+        self.precision = graph.precision if device.kind == "cuda" else "fp32"
         if precision != self.precision:
             raise EngineError(
-                f"backend onnxruntime: expected precision fp32, found {precision}; use --backend openvino"
+                f"backend onnxruntime: expected precision {self.precision}, found {precision}; "
+                "use --backend openvino"
             )
         runtime = _import()
         self._graph = graph

@@ -16,11 +16,13 @@ from typing import Any
 from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle, sha256
 from sfx.engines.cache import without_cache
-from sfx.engines.manifest import MANIFEST, BundleFile, GraphEntry, Manifest, Measurement
+from sfx.engines.manifest import MANIFEST, Accuracy, BundleFile, GraphEntry, Manifest, Measurement
 from sfx.engines.recorded import write_arrays
 from sfx.errors import BundleError
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
 from sfx.export.graphs import IMAGE_FLOAT, graphs
+from sfx.export.half import half_form
+from sfx.export.half_proof import HalfProof
 from sfx.export.onnx_files import write_onnx
 from sfx.export.proof import proof_arrays, prove_deployable, prove_engine
 from sfx.labels import CLASSES
@@ -33,10 +35,16 @@ STATISTICS = "statistics.npz"
 
 
 def export(
-    checkpoint_path: Path, out: Path, *, force: bool = False, progress: Progress = lambda _: None
+    checkpoint_path: Path,
+    out: Path,
+    *,
+    precision: str = "fp32",
+    force: bool = False,
+    progress: Progress = lambda _: None,
 ) -> Bundle:
     """Export the checkpoint to a bundle at `out`, which is whole or absent.
 
+    precision: "fp32", or "fp16" for graphs whose convolutions compute in half precision on a GPU.
     Raises CheckpointError for a file that is no SPSE checkpoint, ParityError where a graph misses its
     tolerance, is flat or holds NaN, BundleError where `out` is in the way.
     """
@@ -44,7 +52,7 @@ def export(
     progress("reading the checkpoint")
     checkpoint = read_checkpoint(checkpoint_path)
     with whole_or_absent(out) as making:
-        manifest = _write(checkpoint, making, progress)
+        manifest = _write(checkpoint, making, precision, progress)
         (making / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle.open(out)
 
@@ -86,11 +94,13 @@ def whole_or_absent(out: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest:
+def _write(checkpoint: Checkpoint, making: Path, precision: str, progress: Progress) -> Manifest:
     progress("running the published form")
     proof = proof_arrays(checkpoint)
     write_arrays(making / PROOF, {name: array for name, array in proof.items() if name != IMAGE_FLOAT})
     model = checkpoint.build()
+    form = half_form(model) if precision == "fp16" else model
+    half_proof = HalfProof(model, proof) if precision == "fp16" else None
     manifest = Manifest(
         model=checkpoint.config,
         graphs=(),
@@ -106,22 +116,26 @@ def _write(checkpoint: Checkpoint, making: Path, progress: Progress) -> Manifest
     choices = [choose(name, "cpu") for name in installed_backends("cpu")]
     entries: list[GraphEntry] = []
     parity: list[Measurement] = []
+    accuracy: list[Accuracy] = []
     for graph in graphs(checkpoint.config):
         progress(f"{graph.name}: deployable form")
         deployable, measured = prove_deployable(graph, model, proof)
         parity += measured
         progress(f"{graph.name}: writing ONNX")
-        written = write_onnx(graph, model, making / f"{graph.name}.onnx")
+        written = write_onnx(graph, form, making / f"{graph.name}.onnx")
         file = bundle_file(written.path)
         entry = GraphEntry(
-            graph.name, file, graph.inputs, graph.outputs, "fp32", written.opset, written.parameters
+            graph.name, file, graph.inputs, graph.outputs, precision, written.opset, written.parameters
         )
         entries.append(entry)
+        if half_proof is not None:
+            progress(f"{graph.name}: emulating FP16")
+            accuracy += half_proof.measure(graph, written.path, deployable)
         for choice in choices:
             progress(f"{graph.name}: checking on {choice.backend}")
             with without_cache():
                 parity += prove_engine(graph, Bundle(making, manifest), entry, choice, deployable, proof)
-    return replace(manifest, graphs=tuple(entries), parity=tuple(parity))
+    return replace(manifest, graphs=tuple(entries), parity=tuple(parity), accuracy=tuple(accuracy))
 
 
 def _write_statistics(checkpoint: Checkpoint, making: Path) -> BundleFile | None:

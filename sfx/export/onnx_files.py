@@ -26,6 +26,7 @@ OPSET = 18
 MAX_FILE_BYTES = 2 << 30
 """Protobuf's limit on one message; a graph is one self-contained file that trtexec loads."""
 _NO_LIMIT = 1 << 40
+_FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16)
 
 _RULES = (
     # Not onnxscript's whole default set: its "x + 0" rule takes constants within 1e-8 of zero for zero, and so
@@ -75,17 +76,17 @@ def write_onnx(graph: Graph, model: nn.Module, path: Path) -> OnnxFile:
     onnx_model = program.model
     _simplify(onnx_model)
     _declare(onnx_model, graph)
-    parameters = sum(_size(value) for value in onnx_model.graph.initializers.values())
-    if 4 * parameters > MAX_FILE_BYTES:
-        raise ParityError(
-            f"graph {graph.name}: expected an ONNX file under 2 GB, found {4 * parameters / 1e9:.1f} GB"
-        )
+    constants = [value.const_value for value in onnx_model.graph.initializers.values()]
+    floats = [constant for constant in constants if constant is not None and constant.dtype in _FLOATS]
+    size = sum(constant.nbytes for constant in floats)
+    if size > MAX_FILE_BYTES:
+        raise ParityError(f"graph {graph.name}: expected an ONNX file under 2 GB, found {size / 1e9:.1f} GB")
     ir.save(onnx_model, path)
     try:
         onnx.checker.check_model(str(path))
     except onnx.checker.ValidationError as error:
         raise ParityError(f"graph {graph.name}: ONNX's checker refuses it: {error}") from error
-    return OnnxFile(path, OPSET, parameters)
+    return OnnxFile(path, OPSET, sum(constant.size for constant in floats))
 
 
 def expose(path: Path, graph: Graph, exposed: Path) -> None:
@@ -128,11 +129,6 @@ def _declare(onnx_model: ir.Model, graph: Graph) -> None:
         value.shape = ir.Shape(["batch", *spec.shape[1:]])
     onnx_model.graph.name = graph.name
     onnx_model.producer_name = "sfx"
-
-
-def _size(value: ir.Value) -> int:
-    constant = value.const_value
-    return constant.size if constant is not None and constant.dtype == ir.DataType.FLOAT else 0
 
 
 @contextlib.contextmanager

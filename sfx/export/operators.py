@@ -66,7 +66,7 @@ class Blur(Fir):
 
     def forward(self, x: Tensor) -> Tensor:
         channels = x.shape[1]
-        return F.conv2d(x, self.depthwise(channels), padding=1, groups=channels)
+        return F.conv2d(x, self.depthwise(channels).to(x.dtype), padding=1, groups=channels)
 
 
 class Upsample(Fir):

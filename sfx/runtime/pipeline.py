@@ -165,13 +165,15 @@ class Pipeline:
 
 
 def load(
-    bundle: Path | str | None = None, *, backend: str = AUTO, device: str = AUTO, precision: str = "fp32"
+    bundle: Path | str | None = None, *, backend: str = AUTO, device: str = AUTO, precision: str = AUTO
 ) -> Pipeline:
     """Open a bundle and settle where it runs.
 
-    bundle: its directory; where None, $SFX_BUNDLE, then ./engines. backend: "auto", "openvino" or
-    "onnxruntime". device: "auto", "cpu" or "cuda:N". precision: "fp32", or "bf16" on CPUs that have it.
+    bundle: its directory; where None, $SFX_BUNDLE, then ./engines. backend: "auto", or a name of
+    `sfx.engines.backends.BACKENDS`. device: "auto", "cpu" or "cuda:N". precision: "auto" is "fp32" on a CPU and
+    what was compiled on TensorRT; "bf16" on CPUs that have it.
     Raises BundleError, EngineError or InputError.
     """
     found = find_bundle(Path(bundle) if bundle is not None else None)
-    return Pipeline(Bundle.open(found.path), choose(backend, device, precision))
+    opened = Bundle.open(found.path)
+    return Pipeline(opened, choose(backend, device, precision, opened.manifest))

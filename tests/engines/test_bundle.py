@@ -24,7 +24,10 @@ def test_a_whole_bundle_verifies_on_every_backend(bundle: Bundle) -> None:
 
 def test_verify_takes_one_backend_and_refuses_an_unknown_one(bundle: Bundle) -> None:
     assert not any("openvino" in line for line in verify_bundle(bundle.path, ["onnxruntime"]))
-    with pytest.raises(InputError, match="backend: expected one of openvino, onnxruntime, found 'tpu'"):
+    with pytest.raises(
+        InputError,
+        match="backend: expected one of openvino, onnxruntime, tensorrt, tensorrt-rtx, found 'tpu'",
+    ):
         list(verify_bundle(bundle.path, ["tpu"]))
 
 

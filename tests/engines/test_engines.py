@@ -75,10 +75,19 @@ def test_auto_takes_openvino_on_a_cpu_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("tensorflow",), InputError, "backend: expected one of openvino, onnxruntime, found 'tensorflow'"),
+        (
+            ("tensorflow",),
+            InputError,
+            "backend: expected one of openvino, onnxruntime, tensorrt, tensorrt-rtx, found 'tensorflow'",
+        ),
         (("auto", "tpu"), InputError, "device: expected cpu, cuda or cuda:N, found 'tpu'"),
         (("auto", "cuda:x"), InputError, "device: expected"),
-        (("auto", "cpu", "int2"), InputError, "precision: expected one of fp32, bf16, found 'int2'"),
+        (("auto", "cpu", "int2"), InputError, "precision: expected one of fp32, bf16, fp16, found 'int2'"),
+        (
+            ("onnxruntime", "cpu", "fp16"),
+            EngineError,
+            "onnxruntime on cpu: expected precision fp32 or bf16 for graphs exported in fp32, found fp16",
+        ),
         (
             ("openvino", "cuda"),
             EngineError,

@@ -227,7 +227,7 @@ def test_failed_replacement_leaves_the_old_bundle(
     bundle_copy: Path, checkpoint_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (bundle_copy / MANIFEST).read_bytes()
-    monkeypatch.setattr(proof_module, "CODES_TOLERANCE", -1.0)
+    monkeypatch.setattr(proof_module, "TOLERANCES", {"fp32": {"float32": -1.0}})
     with pytest.raises(ParityError):
         export(checkpoint_path, bundle_copy, force=True)
     assert (bundle_copy / MANIFEST).read_bytes() == before
