@@ -148,6 +148,7 @@ class Stream:
         try:
             work()
         except EngineError:
+            # Only so that the stream can be freed; that it fails too says nothing new.
             self._cuda.cudaStreamEndCapture(self.handle)
             raise
         graph = checked(self._cuda.cudaStreamEndCapture(self.handle), "capturing a graph")
