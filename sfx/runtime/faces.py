@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def draw_faces(
 ) -> Iterator[Job]:
     """Draw and write the face of every job, in order; yields each job once its files are on disk.
 
-    A reference that serves many sketches in a row is encoded once. `tell` gets a line where the
+    A reference that serves many sketches in a row is read and encoded once. `tell` gets a line where the
     interpreter is loaded, and for each drawing that hardly looks like a face. Raises InputError for a
     picture that cannot be used; faces before it stay written.
     """
@@ -90,22 +91,21 @@ def draw_faces(
     pipeline.prepare(*_uses(jobs, options))
     appearance = _AppearanceSource(pipeline, options.random)
     reader = SketchReader(pipeline.config.encoder_size, options.input_kind, tell)
-    done = 0
-    while done < len(jobs):
-        batch = jobs[done : done + options.batch]
-        sketches = [_read(reader, job, tell) for job in batch]
-        label_maps = np.stack([sketch.labels for sketch in sketches])
-        codes = appearance.onto(pipeline.encode_sketch(label_maps, options.truncation), batch, done)
-        if options.mixing is not None:
-            # One injected w for all, as the original does.
-            w = pipeline.random_w(options.mixing.seed)
-            codes = codes_of.mix(codes, w, options.mixing.layers, options.mixing.alpha)
-        faces = pipeline.synthesize(codes)
-        for job, sketch, face, face_codes in zip(batch, sketches, faces, codes, strict=True):
-            _write(pipeline, job, sketch, face, face_codes, options)
-            yield job
-        done += len(batch)
-    reader.close()
+    with contextlib.closing(reader):
+        for first in range(0, len(jobs), options.batch):
+            batch = jobs[first : first + options.batch]
+            sketches = [_read(reader, job, tell) for job in batch]
+            label_maps = np.stack([sketch.labels for sketch in sketches])
+            codes = appearance.onto(pipeline.encode_sketch(label_maps, options.truncation), batch, first)
+            if options.mixing is not None:
+                # One injected w for all, as the original does.
+                w = pipeline.random_w(options.mixing.seed)
+                codes = codes_of.mix(codes, w, options.mixing.layers, options.mixing.alpha)
+            faces = pipeline.synthesize(codes)
+            for job, sketch, face, face_codes in zip(batch, sketches, faces, codes, strict=True):
+                reference = appearance.picture(job) if options.couple or options.save_reference else None
+                _write(job, sketch, face, face_codes, reference, options)
+                yield job
 
 
 def _read(reader: SketchReader, job: Job, tell: Tell) -> ReadSketch:
@@ -128,12 +128,12 @@ def _uses(jobs: Sequence[Job], options: Options) -> list[Use]:
 
 
 class _AppearanceSource:
-    """Gives sketch codes their appearance, keeping the codes of the last reference."""
+    """Gives sketch codes their appearance, keeping the references of the last batch and their codes."""
 
     def __init__(self, pipeline: Pipeline, random: RandomAppearance | None) -> None:
         self._pipeline = pipeline
         self._random = random
-        self._kept: tuple[Path, Codes] | None = None
+        self._kept: dict[Path, tuple[Pixels, Codes]] = {}
 
     def onto(self, sketch_codes: Codes, batch: Sequence[Job], first: int) -> Codes:
         """Codes of the batch's faces; `first` is the number of the batch's first job among all."""
@@ -142,27 +142,31 @@ class _AppearanceSource:
             rows = slice(0, 1) if self._random.fixed else slice(first, first + len(batch))
             w = self._pipeline.map(codes_of.random_z(self._random.seed, first + len(batch), width)[rows])
             return self._pipeline.combine_random(sketch_codes, w)
-        return self._pipeline.combine(sketch_codes, np.concatenate([self._codes(job) for job in batch]))
+        paths = [_reference_of(job) for job in batch]
+        self._kept = {path: self._kept.get(path) or self._encoded(path) for path in dict.fromkeys(paths)}
+        return self._pipeline.combine(sketch_codes, np.concatenate([self._kept[path][1] for path in paths]))
 
-    def _codes(self, job: Job) -> Codes:
-        if job.appearance is None:
-            raise InputError(
-                f"{job.sketch}: expected a reference picture or a random appearance, found neither"
-            )
-        if self._kept is None or self._kept[0] != job.appearance:
-            self._kept = (job.appearance, self._pipeline.encode_appearance(read_picture(job.appearance)))
-        return self._kept[1]
+    def picture(self, job: Job) -> Pixels | None:
+        """The reference of a job of the last batch as the model sees it, (side, side, 3) uint8, if it has one."""
+        return None if job.appearance is None else self._kept[job.appearance][0]
+
+    def _encoded(self, path: Path) -> tuple[Pixels, Codes]:
+        picture = fit_appearance(read_picture(path), self._pipeline.config.appearance_size)
+        return picture, self._pipeline.encode_appearance(picture)
+
+
+def _reference_of(job: Job) -> Path:
+    if job.appearance is None:
+        raise InputError(f"{job.sketch}: expected a reference picture or a random appearance, found neither")
+    return job.appearance
 
 
 def _write(
-    pipeline: Pipeline, job: Job, sketch: ReadSketch, face: Pixels, codes: Codes, options: Options
+    job: Job, sketch: ReadSketch, face: Pixels, codes: Codes, reference: Pixels | None, options: Options
 ) -> None:
     shown = shrink(face, options.size or face.shape[0])
     write_picture(job.out, shown)
     side = shown.shape[0]
-    reference = None
-    if job.appearance is not None and (options.couple or options.save_reference):
-        reference = fit_appearance(read_picture(job.appearance), pipeline.config.appearance_size)
     if options.couple:
         panels = [_panel(colour_label_map(sketch.labels), side), shown]
         if reference is not None:
