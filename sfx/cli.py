@@ -36,7 +36,11 @@ def main() -> None:
 def _engine_options(command: Any) -> Any:
     """Options of every command that runs engines."""
     for option in (
-        click.option("--bundle", type=_PATH, help="Bundle to use [default: $SFX_BUNDLE, else ./engines]."),
+        click.option(
+            "--bundle",
+            type=_PATH,
+            help="Bundle to use [default: $SFX_BUNDLE, else ./engines, else the demo model].",
+        ),
         click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda[:N]."),
         click.option(
             "--backend",
@@ -68,6 +72,13 @@ def _engine_options(command: Any) -> Any:
     help="Of the convolutions on a GPU; a CPU computes either in fp32.",
 )
 @click.option(
+    "--weights",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="How weights are stored; fp16 halves the bundle, computing stays as it is.",
+)
+@click.option(
     "--target",
     "targets",
     multiple=True,
@@ -77,7 +88,13 @@ def _engine_options(command: Any) -> Any:
 @compile_options
 @click.option("--force", is_flag=True, help="Replace a bundle that is already there.")
 def export(
-    checkpoint: Path, out: Path, precision: str, targets: tuple[str, ...], force: bool, **settings: Any
+    checkpoint: Path,
+    out: Path,
+    precision: str,
+    weights: str,
+    targets: tuple[str, ...],
+    force: bool,
+    **settings: Any,
 ) -> None:
     """Turn a published CHECKPOINT into a bundle of verified ONNX graphs, and compiled engines if asked."""
     from sfx.errors import MissingPackageError
@@ -93,7 +110,9 @@ def export(
     compiled_for = tuple(target for target in targets if target != "onnx")
     expect_libraries(compiled_for)
     with telling() as tell:
-        bundle = export_bundle(checkpoint, out, precision=precision, force=force, progress=tell)
+        bundle = export_bundle(
+            checkpoint, out, precision=precision, weights=weights, force=force, progress=tell
+        )
     for entry in worst(list(bundle.manifest.parity)):
         click.echo(
             f"{entry.link}: largest difference {entry.error:.2g} ({entry.graph}, {entry.tensor}; "
@@ -229,15 +248,17 @@ def _tell(text: str) -> None:
 
 def _load(settings: dict[str, Any]) -> Any:
     """The pipeline that the engine options ask for; says what will run."""
+    from sfx.engines.locate import find_bundle
     from sfx.runtime.pipeline import load
 
+    found = find_bundle(settings["bundle"])
     pipeline = load(
-        settings["bundle"],
+        found.path,
         backend=settings["backend"],
         device=settings["device"],
         precision=settings["precision"],
     )
-    click.echo(f"bundle {pipeline.bundle.path}, {pipeline.choice}", err=True)
+    click.echo(f"bundle {found.path} ({found.reason}), {pipeline.choice}", err=True)
     return pipeline
 
 

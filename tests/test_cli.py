@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from sfx.cli import main
+from sfx.engines import locate
 from sfx.engines.bundle import Bundle
 from sfx.samples import sample_label_map
 
@@ -84,13 +85,16 @@ def test_bundle_from_environment_and_working_directory(
     here: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ("run", "sketch.png", "--appearance", "photo.png")
+    monkeypatch.setattr(locate, "PACKAGED_DEMO", here / "nowhere")
     missing = sfx(*arguments)
     assert missing.exit_code == 1
     assert "bundle: expected --bundle DIR, SFX_BUNDLE or ./engines, found none" in missing.stderr
+    monkeypatch.setattr(locate, "PACKAGED_DEMO", bundle.path)
+    assert f"bundle {bundle.path} (the demo model that ships with sfx)," in sfx(*arguments).stderr
     shutil.copytree(bundle.path, here / "engines")
-    assert "bundle engines," in sfx(*arguments).stderr
+    assert "bundle engines (found in the working directory)," in sfx(*arguments).stderr
     monkeypatch.setenv("SFX_BUNDLE", str(bundle.path))
-    assert f"bundle {bundle.path}," in sfx(*arguments).stderr
+    assert f"bundle {bundle.path} (from SFX_BUNDLE)," in sfx(*arguments).stderr
 
 
 def test_mistakes_cost_one_line_and_exit_code_1(here: Path, bundle: Bundle) -> None:

@@ -39,6 +39,11 @@ def test_the_interpreters_network_and_its_proof_are_in_it(wheel: Path) -> None:
     assert names == {"manifest.json", "interpreter.onnx", "proof.npz"}
 
 
+def test_the_demo_bundle_is_whole_or_absent(wheel: Path) -> None:
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("sfx/demo/")}
+    assert packed == {str(path.relative_to(ROOT)) for path in (ROOT / "sfx" / "demo").glob("*")}
+
+
 def test_the_command_and_the_extras_are_declared(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (metadata,) = (name for name in archive.namelist() if name.endswith("METADATA"))

@@ -1,4 +1,4 @@
-"""Which bundle is meant: the one given, else $SFX_BUNDLE, else ./engines."""
+"""Which bundle is meant: the one given, else $SFX_BUNDLE, else ./engines, else the demo in the package."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sfx.errors import BundleError
 
 DEFAULT_DIRECTORY = Path("engines")
 """What `sfx export` writes and the other commands look for in the working directory."""
+PACKAGED_DEMO = Path(__file__).parents[1] / "demo"
+"""The demo model's bundle, which ships with the package; `python -m sfx.export.demo ship` writes it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ def find_bundle(given: Path | None) -> Found:
         return Found(Path(named), "from SFX_BUNDLE")
     if (DEFAULT_DIRECTORY / MANIFEST).is_file():
         return Found(DEFAULT_DIRECTORY, "found in the working directory")
+    if (PACKAGED_DEMO / MANIFEST).is_file():
+        return Found(PACKAGED_DEMO, "the demo model that ships with sfx")
     raise BundleError(
         f"bundle: expected --bundle DIR, SFX_BUNDLE or ./{DEFAULT_DIRECTORY}, found none; 'sfx export' makes one"
     )

@@ -56,6 +56,8 @@ class GraphEntry:
     precision: str
     opset: int
     parameters: int
+    weights: str = "fp32"
+    """How large constants are stored, "fp32" or "fp16"; `precision` is what the graph computes in."""
 
 
 @dataclass(frozen=True)
@@ -345,7 +347,15 @@ def _graph(keys: _Keys) -> GraphEntry:
         precision=keys.get("precision", str),
         opset=keys.get("opset", int),
         parameters=keys.get("parameters", int),
+        weights=_weights(keys),
     )
+
+
+def _weights(keys: _Keys) -> str:
+    stored = keys.get("weights", str) if keys.has("weights") else "fp32"
+    if stored not in ("fp32", "fp16"):
+        raise BundleError(f"key '{keys.where}.weights': expected fp32 or fp16, found '{stored}'")
+    return stored
 
 
 def _tensor(keys: _Keys) -> TensorSpec:

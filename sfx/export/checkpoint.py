@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from sfx.export.networks import Spse
 PREFIXES = ("encoder_sketch_coarse.", "encoder_sketch_fine.", "encoder_face_fine.", "decoder.")
 GEOMETRY_LAYERS = 8
 """Of the published model; a checkpoint says otherwise with `opts["geometry_layers"]`."""
+MAX_PROVENANCE = 4000
+"""Characters of provenance that are taken over into a manifest."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Checkpoint:
     """`fine_mean`, `fine_deviation` (geometry_layers, style_width) over the training set, where the file has them."""
     truncation: float | None = None
     """The truncation of fine codes that the model is meant to run with, from `opts`; None for none."""
+    provenance: Mapping[str, str | int | float] = field(default_factory=dict)
+    """How it was made (command, seed, steps, data), where the file says so."""
 
     def build(self) -> Spse:
         """The deployable model with this checkpoint's live weights, in evaluation mode."""
@@ -77,7 +81,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     config = _Shapes(path, state).config(opts)
     average = _latent_avg(path, content.get("latent_avg"), config)
     statistics = _statistics(path, content.get("code_statistics"), config)
-    return Checkpoint(path, config, state, average, statistics, _truncation(path, opts, statistics))
+    truncation = _truncation(path, opts, statistics)
+    provenance = _provenance(path, content.get("provenance"))
+    return Checkpoint(path, config, state, average, statistics, truncation, provenance)
 
 
 def _load(path: Path) -> Mapping[str, Any]:
@@ -180,6 +186,19 @@ def _truncation(path: Path, opts: Mapping[str, Any], statistics: object) -> floa
             f"{path}: expected opts['truncation'] above 0 together with code_statistics, found {value!r}"
         )
     return float(value)
+
+
+def _provenance(path: Path, value: Any) -> Mapping[str, str | int | float]:
+    """How the checkpoint was made, which sfx's own training writes: short texts and numbers."""
+    found = {} if value is None else value
+    plain = isinstance(found, Mapping) and all(
+        isinstance(name, str) and isinstance(entry, str | int | float) for name, entry in found.items()
+    )
+    if not plain or len(str(found)) > MAX_PROVENANCE:
+        raise CheckpointError(
+            f"{path}: expected 'provenance', a dict of texts and numbers of at most {MAX_PROVENANCE} characters"
+        )
+    return dict(found)
 
 
 class _Shapes:

@@ -13,18 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sfx.engines.backends import choose, installed_backends
+from sfx.engines.backends import Choice, choose, installed_backends
 from sfx.engines.bundle import Bundle, sha256
 from sfx.engines.cache import without_cache
 from sfx.engines.manifest import MANIFEST, Accuracy, BundleFile, GraphEntry, Manifest, Measurement
-from sfx.engines.recorded import write_arrays
+from sfx.engines.recorded import check_tolerance, replay, write_arrays
 from sfx.errors import BundleError
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
 from sfx.export.graphs import IMAGE_FLOAT, graphs
 from sfx.export.half import half_form
 from sfx.export.half_proof import HalfProof
+from sfx.export.half_weights import store_half
 from sfx.export.onnx_files import write_onnx
-from sfx.export.proof import proof_arrays, prove_deployable, prove_engine
+from sfx.export.proof import Arrays, proof_arrays, prove_deployable, prove_engine
 from sfx.labels import CLASSES
 
 Progress = Callable[[str], None]
@@ -39,12 +40,14 @@ def export(
     out: Path,
     *,
     precision: str = "fp32",
+    weights: str = "fp32",
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> Bundle:
     """Export the checkpoint to a bundle at `out`, which is whole or absent.
 
     precision: "fp32", or "fp16" for graphs whose convolutions compute in half precision on a GPU.
+    weights: how large constants are stored, "fp32" or "fp16"; computing stays as it is.
     Raises CheckpointError for a file that is no SPSE checkpoint, ParityError where a graph misses its
     tolerance, is flat or holds NaN, BundleError where `out` is in the way.
     """
@@ -52,7 +55,7 @@ def export(
     progress("reading the checkpoint")
     checkpoint = read_checkpoint(checkpoint_path)
     with whole_or_absent(out) as making:
-        manifest = _write(checkpoint, making, precision, progress)
+        manifest = _write(checkpoint, making, precision, weights, progress)
         (making / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle.open(out)
 
@@ -94,7 +97,9 @@ def whole_or_absent(out: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(checkpoint: Checkpoint, making: Path, precision: str, progress: Progress) -> Manifest:
+def _write(
+    checkpoint: Checkpoint, making: Path, precision: str, weights: str, progress: Progress
+) -> Manifest:
     progress("running the published form")
     proof = proof_arrays(checkpoint)
     write_arrays(making / PROOF, {name: array for name, array in proof.items() if name != IMAGE_FLOAT})
@@ -127,15 +132,35 @@ def _write(checkpoint: Checkpoint, making: Path, precision: str, progress: Progr
         entry = GraphEntry(
             graph.name, file, graph.inputs, graph.outputs, precision, written.opset, written.parameters
         )
-        entries.append(entry)
         if half_proof is not None:
             progress(f"{graph.name}: emulating FP16")
             accuracy += half_proof.measure(graph, written.path, deployable)
+        draft = Bundle(making, manifest)
         for choice in choices:
             progress(f"{graph.name}: checking on {choice.backend}")
             with without_cache():
-                parity += prove_engine(graph, Bundle(making, manifest), entry, choice, deployable, proof)
+                parity += prove_engine(graph, draft, entry, choice, deployable, proof)
+        if weights == "fp16":
+            progress(f"{graph.name}: storing weights as FP16")
+            entry, measured = _with_half_weights(draft, entry, choices, proof)
+            parity += measured
+        entries.append(entry)
     return replace(manifest, graphs=tuple(entries), parity=tuple(parity), accuracy=tuple(accuracy))
+
+
+def _with_half_weights(
+    draft: Bundle, entry: GraphEntry, choices: list[Choice], proof: Arrays
+) -> tuple[GraphEntry, list[Measurement]]:
+    """Halve the file of a graph that was proven with full weights; what that costs is measured as a link of its own."""
+    path = draft.path / entry.file.path
+    store_half(path)
+    entry = replace(entry, file=bundle_file(path), weights="fp16")
+    draft = replace(draft, manifest=replace(draft.manifest, graphs=(entry,)))
+    measured: list[Measurement] = []
+    for choice in choices:
+        with without_cache():
+            measured += [check_tolerance(found) for found in replay(draft, entry, choice, proof)]
+    return entry, measured
 
 
 def _write_statistics(checkpoint: Checkpoint, making: Path) -> BundleFile | None:
@@ -152,7 +177,8 @@ def bundle_file(path: Path) -> BundleFile:
 
 def _source(checkpoint: Checkpoint) -> dict[str, Any]:
     path = checkpoint.path
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    made = {"made": dict(checkpoint.provenance)} if checkpoint.provenance else {}
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path), **made}
 
 
 def tool_versions() -> dict[str, str]:

@@ -169,8 +169,8 @@ def load(
 ) -> Pipeline:
     """Open a bundle and settle where it runs.
 
-    bundle: its directory; where None, $SFX_BUNDLE, then ./engines. backend: "auto", or a name of
-    `sfx.engines.backends.BACKENDS`. device: "auto", "cpu" or "cuda:N". precision: "auto" is "fp32" on a CPU and
+    bundle: its directory; where None, $SFX_BUNDLE, then ./engines, then the demo model. backend: "auto", or a name
+    of `sfx.engines.backends.BACKENDS`. device: "auto", "cpu" or "cuda:N". precision: "auto" is "fp32" on a CPU and
     what was compiled on TensorRT; "bf16" on CPUs that have it.
     Raises BundleError, EngineError or InputError.
     """

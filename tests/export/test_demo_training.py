@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from sfx.calibration.portraits import geometry_vector_names
 from sfx.errors import InputError
 from sfx.export.checkpoint import read_checkpoint
+from sfx.export.demo import trainable
 from sfx.export.demo.config import DEMO
 from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
@@ -20,7 +22,6 @@ from sfx.export.demo.held_out import held_out_pairs
 from sfx.export.demo.run_state import LOG, RunState
 from sfx.export.demo.schedule import Schedule
 from sfx.export.demo.train import Options, train
-from sfx.export.demo.trainable import Trainable
 from sfx.export.networks import Spse
 from tests.export.demo_fixtures import NARROW, draw_small_set
 
@@ -32,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _options(data: Path, out: Path, stop_at_step: int, processes: int = 1) -> Options:
     schedule = Schedule(1000.0, 1000.0, 1000.0, warm_up_steps=2)
-    return Options(data, out, schedule, processes=processes, groups=1, stop_at_step=stop_at_step)
+    return Options(data, out, schedule, processes=processes, batch=3, stop_at_step=stop_at_step)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +57,21 @@ def test_a_resumed_run_ends_in_the_same_state(data: Path, run: Path, tmp_path: P
             assert torch.allclose(value.float(), second[name].float(), atol=1e-6), name
 
 
+def test_a_resumed_run_takes_the_rates_of_the_code(
+    data: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An optimiser's saved groups would bring the old rates back."""
+    shutil.copytree(run, tmp_path / "run")
+    monkeypatch.setattr(trainable, "MAPPING_RATE", 70.0)
+    train(_options(data, tmp_path / "run", 5), NARROW)
+    groups = RunState.load(tmp_path / "run").optimiser["param_groups"]
+    assert groups[-1]["relative_rate"] == 70.0
+    assert groups[-1]["lr"] == pytest.approx(70.0 * Schedule(1.0, 1.0, 1.0).learning_rate)
+
+
 def test_training_changes_every_live_parameter(run: Path) -> None:
     state = RunState.load(run)
-    start = Trainable(NARROW, len(geometry_vector_names()), seed=0).stored()
+    start = trainable.Trainable(NARROW, len(geometry_vector_names()), seed=0).stored()
     still = [
         name
         for name, value in state.trained.items()
@@ -99,7 +112,9 @@ def test_a_finished_run_is_a_checkpoint_that_draws_the_same(data: Path, run: Pat
     finish(run, path, data, "a command", samples=12)
     read = read_checkpoint(path)
     assert read.config == NARROW
-    assert read.truncation == 1.3
+    assert read.truncation is not None
+    assert 0.5 < read.truncation < 3.0
+    assert read.provenance["steps"] == 4
     assert read.statistics is not None
     assert read.statistics["fine_mean"].shape == (8, 16)
     state = RunState.load(run)
@@ -139,9 +154,9 @@ def test_the_demo_is_small_enough_and_keeps_the_published_topology() -> None:
 
 
 def test_equal_seeds_start_alike_whatever_was_drawn_before() -> None:
-    first = Trainable(NARROW, 5, seed=1).stored()
+    first = trainable.Trainable(NARROW, 5, seed=1).stored()
     torch.rand(3)
-    second = Trainable(NARROW, 5, seed=1).stored()
+    second = trainable.Trainable(NARROW, 5, seed=1).stored()
     assert all(torch.equal(value, second[name]) for name, value in first.items())
-    other = Trainable(NARROW, 5, seed=2).stored()
+    other = trainable.Trainable(NARROW, 5, seed=2).stored()
     assert not torch.equal(first["model.decoder.style.1.weight"], other["model.decoder.style.1.weight"])

@@ -2,6 +2,6 @@
 
 python -m sfx.export.demo draw --out DATA --pictures 48000
 python -m sfx.export.demo train --data DATA --out RUN --minutes 240
-python -m sfx.export.demo finish --run RUN --out demo.pt
-python -m sfx.export.demo evaluate demo.pt --data DATA --grid grid.png
+python -m sfx.export.demo ship --run RUN --data DATA
+python -m sfx.export.demo evaluate sfx/demo --data DATA --grid grid.png
 """

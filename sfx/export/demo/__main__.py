@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from sfx.engines.locate import PACKAGED_DEMO
 from sfx.errors import SfxError
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -40,14 +41,14 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 )
 @click.option("--quarter-size-minutes", default=15.0, show_default=True, help="Training time at 64 px.")
 @click.option("--half-size-minutes", default=60.0, show_default=True, help="Until then 128 px, then 256 px.")
-@click.option("--learning-rate", default=7e-4, show_default=True)
+@click.option("--learning-rate", default=8e-4, show_default=True)
 @click.option(
     "--decay-from", default=0.6, show_default=True, help="Share of the time after which the rate falls."
 )
 @click.option(
     "--processes", default=2, show_default=True, help="One-threaded processes that share gradients."
 )
-@click.option("--groups", default=2, show_default=True, help="Groups of three samples a step and process.")
+@click.option("--batch", default=8, show_default=True, help="Samples a step and process.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--examples", type=FOLDER, help="Label sketches and photos to show in the sample grids.")
 @click.option(
@@ -62,7 +63,7 @@ def train(
     learning_rate: float,
     decay_from: float,
     processes: int,
-    groups: int,
+    batch: int,
     seed: int,
     examples: Path | None,
     evaluate_every: float,
@@ -81,7 +82,7 @@ def train(
         schedule=schedule,
         seed=seed,
         processes=processes,
-        groups=groups,
+        batch=batch,
         examples=examples,
         evaluation_seconds=evaluate_every,
     )
@@ -98,6 +99,27 @@ def finish(run: Path, data: Path, out: Path) -> None:
 
     write(run, out, data, "python -m sfx.export.demo " + " ".join(sys.argv[1:]))
     click.echo(f"written: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+@main.command()
+@click.option("--run", type=FOLDER, required=True, help="Folder of a training run.")
+@click.option("--data", type=FOLDER, required=True, help="Its data set.")
+@click.option(
+    "--out", type=FOLDER, default=PACKAGED_DEMO, help="Bundle to replace [default: the packaged demo]."
+)
+def ship(run: Path, data: Path, out: Path) -> None:
+    """Finish a run and export it with FP16 weights as the demo model that ships with sfx."""
+    import tempfile
+
+    from sfx.export.demo.finish import finish as write
+    from sfx.export.exporter import export
+
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "demo.pt"
+        write(run, checkpoint, data, "python -m sfx.export.demo draw, train, ship")
+        bundle = export(checkpoint, out, weights="fp16", force=True, progress=click.echo)
+    size = sum(file.bytes for file in bundle.manifest.files())
+    click.echo(f"written: {out} ({size / 1e6:.1f} MB)")
 
 
 @main.command()

@@ -13,12 +13,13 @@ from torch import Tensor
 from sfx.config import EncoderConfig, ModelConfig
 from sfx.export.demo.batches import BatchSource
 from sfx.export.demo.run_state import RunState
-from sfx.export.demo.trainable import as_floats, one_hot
+from sfx.export.demo.trainable import as_floats, mixed_precision, one_hot
 from sfx.export.networks import FINE_GAIN, Spse
 
-STATISTICS_SAMPLES = 1500
-TRUNCATION = 1.3
-"""Deviations that fine codes may stray: the prototype's training sketches stayed within 1.27 (99th percentile)."""
+STATISTICS_SAMPLES = 600
+"""Training sketches whose codes are looked at: enough for deviations that are 3 % right."""
+TRUNCATION_SHARE = 0.99
+"""Share of the training sketches whose codes truncation leaves alone."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class CodeStatistics:
     fine_deviation: Tensor
     appearance_mean: Tensor
     appearance_deviation: Tensor
+    strayed: Tensor
+    """(samples,): each sketch's distance from the mean as `sfx.runtime.codes.truncate` measures it."""
+
+    @property
+    def truncation(self) -> float:
+        """The distance within which nearly all training sketches stay."""
+        return float(self.strayed.quantile(TRUNCATION_SHARE))
 
 
 def averaged_model(state: RunState) -> Spse:
@@ -61,12 +69,15 @@ def code_statistics(model: Spse, source: BatchSource, samples: int) -> CodeStati
     step = 0
     while sum(len(part) for part in fine) < samples:
         batch = source.batch(step)
-        sketches = one_hot(batch.sketches, model.config.label_count).float()
-        fine.append(FINE_GAIN * model.encoder_sketch_fine(sketches))
-        appearance.append(model.appearance_codes(as_floats(batch.references)))
+        with mixed_precision():
+            sketches = one_hot(batch.sketches, model.config.label_count)
+            fine.append(FINE_GAIN * model.encoder_sketch_fine(sketches).float())
+            appearance.append(model.appearance_codes(as_floats(batch.references)).float())
         step += 1
     all_fine, all_appearance = torch.cat(fine), torch.cat(appearance)
-    return CodeStatistics(all_fine.mean(0), all_fine.std(0), all_appearance.mean(0), all_appearance.std(0))
+    mean, deviation = all_fine.mean(0), all_fine.std(0)
+    strayed = ((all_fine - mean) / deviation.clamp(min=1e-6)).square().mean((1, 2)).sqrt()
+    return CodeStatistics(mean, deviation, all_appearance.mean(0), all_appearance.std(0), strayed)
 
 
 def finish(run: Path, out: Path, data: Path, command: str, samples: int = STATISTICS_SAMPLES) -> None:
@@ -90,7 +101,7 @@ def finish(run: Path, out: Path, data: Path, command: str, samples: int = STATIS
             "label_nc": config.label_count,
             "start_from_latent_avg": config.start_from_latent_avg,
             "geometry_layers": config.geometry_layers,
-            "truncation": TRUNCATION,
+            "truncation": round(statistics.truncation, 3),
         },
         "latent_avg": model.latent_avg,
         "code_statistics": dict(vars(statistics)),

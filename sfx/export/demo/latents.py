@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Floats = NDArray[np.float32]
 _KEPT = 1e-3
@@ -38,7 +38,7 @@ class AppearanceLatents:
     def _normal(self, vectors: Floats) -> NDArray[np.float64]:
         levels = np.linspace(0.5 / 129, 1.0 - 0.5 / 129, 129)
         columns = [
-            norm.ppf(np.interp(vectors[:, k], self._quantiles[:, k], levels)) for k in range(vectors.shape[1])
+            ndtri(np.interp(vectors[:, k], self._quantiles[:, k], levels)) for k in range(vectors.shape[1])
         ]
         return np.stack(columns, axis=1)
 

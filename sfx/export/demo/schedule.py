@@ -17,7 +17,7 @@ class Schedule:
     """Until then pictures are drawn and compared at a quarter of their size."""
     half_size_minutes: float
     """Until then at half their size."""
-    learning_rate: float = 7e-4
+    learning_rate: float = 8e-4
     warm_up_steps: int = 60
     decay_from: float = 0.6
     """Share of the planned time after which the learning rate falls."""

@@ -46,8 +46,8 @@ class Options:
     schedule: Schedule
     seed: int = 0
     processes: int = 2
-    groups: int = 3
-    """Groups a step and process; each gives three targets."""
+    batch: int = 8
+    """Samples a step and process."""
     examples: Path | None = None
     """A folder of label sketches and photos to show in the sample grids; never trained on."""
     checkpoint_seconds: float = 180.0
@@ -72,7 +72,7 @@ class Trainer:
         self.critic: dict[str, Any] | None = None
         if (options.out / CHECKPOINT).exists():
             self._resume(RunState.load(options.out))
-        source = BatchSource(options.data, options.groups, config.style_width, options.seed, rank, names)
+        source = BatchSource(options.data, options.batch, config.style_width, options.seed, rank, names)
         self.batches = Prefetcher(source, self.step)
         self.stopping = False
         self.sums: dict[str, float] = {}
@@ -88,7 +88,11 @@ class Trainer:
             raise InputError(f"{self.options.out}: expected a run of this model configuration, found another")
         self.trainable.load_stored(dict(state.trained))
         self.averaged.load_stored(dict(state.averaged))
+        rates = [group["relative_rate"] for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(dict(state.optimiser))
+        # A resumed run takes the rates of the code, as it takes the schedule of the command.
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["relative_rate"] = rate
         self.step, self.samples = state.step, state.samples
         self.clock = ComputeClock(state.seconds)
 
@@ -143,14 +147,11 @@ class Trainer:
         self._count(loss=loss.total.item(), l1=loss.l1.item(), geometry=of_geometry.item(), norm=norm)
 
     def _with_appearance(self, sketch_codes: Tensor, batch: Batch) -> Tensor:
-        """Codes of a batch: each group's reference or latent gives the appearance of its targets."""
+        """Codes of a batch: each sample's reference or latent gives the appearance."""
         model = self.trainable.model
-        per_group = len(batch.sketches) // len(batch.references)
-        codes = model.combine(
-            sketch_codes, self.trainable.appearance_codes(batch.references).repeat_interleave(per_group, 0)
-        )
-        at_random = model.decoder.mapping(batch.latents)[:, None].repeat_interleave(per_group, 0)
-        chosen = batch.random_appearance.repeat_interleave(per_group)[:, None, None]
+        codes = model.combine(sketch_codes, self.trainable.appearance_codes(batch.references))
+        at_random = model.decoder.mapping(batch.latents)[:, None]
+        chosen = batch.random_appearance[:, None, None]
         split = self.config.geometry_layers
         appearance = torch.where(chosen, at_random.float(), codes[:, split:].float())
         return torch.cat([codes[:, :split].float(), appearance], dim=1)
@@ -187,7 +188,7 @@ class Trainer:
         self.summed += 1
 
     def _report(self, since: float) -> None:
-        per_step = self.options.groups * 3 * self.options.processes
+        per_step = self.options.batch * self.options.processes
         means = {name: value / self.summed for name, value in self.sums.items()}
         speed = self.summed * per_step / max(self.clock.seconds - since, 1e-9)
         size = self.options.schedule.size(self.minutes, self.config.output_size)
@@ -262,7 +263,7 @@ class Trainer:
                     "seed": self.options.seed,
                     "data": str(self.options.data),
                     "processes": self.options.processes,
-                    "groups": self.options.groups,
+                    "batch": self.options.batch,
                     "schedule": asdict(self.options.schedule),
                 },
             ).save(self.options.out)

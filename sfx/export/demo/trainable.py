@@ -14,13 +14,13 @@ from sfx.export.demo.initialise import initialise
 from sfx.export.demo.prelu import use_fast_prelu
 from sfx.export.networks import Spse
 
-MAPPING_RATE = 30.0
+MAPPING_RATE = 50.0
 """Learning rate of the mapping network relative to the others, against its stored scale of 0.01."""
-EQUALISED_RATE = 3.0
+EQUALISED_RATE = 8.0
 """Learning rate of weights of deviation 1 (equalised) relative to weights of deviation 1 / sqrt(fan in)."""
 
-FINE_OUTPUT_RATE = 0.3
-COARSE_OUTPUT_RATE = 0.05
+FINE_OUTPUT_RATE = 0.5
+COARSE_OUTPUT_RATE = 0.08
 """Learning rates of the style heads' last layers, which the gains of 6 and 60 follow."""
 READ_SIDE = 8
 """Side to which c3 is averaged before geometry is read off it."""
