@@ -8,6 +8,7 @@ generator are drawn in each style and corruption (needs `sfx[portraits]`).
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Compared:
     truth: Labels
     found: Labels
     confidence: NDArray[np.float32]
+    milliseconds: float = 0.0
+    """From pixels to labelled strokes."""
 
     @property
     def family_accuracy(self) -> float:
@@ -68,10 +71,13 @@ def compare(
 
     labels: uint8 (h, w); a pixel counts where its class id belongs to a family.
     """
-    sketch = interpreter.interpret(np.where(ink, 0, 255).astype(np.uint8))
+    drawing = np.where(ink, 0, 255).astype(np.uint8)
+    started = time.perf_counter()
+    sketch = interpreter.interpret(drawing)
+    milliseconds = 1e3 * (time.perf_counter() - started)
     found, confidence = _nearest(sketch, labels.shape)
     counted = FAMILY_OF[labels] > 0
-    return Compared(group, name, labels[counted], found[counted], confidence[counted])
+    return Compared(group, name, labels[counted], found[counted], confidence[counted], milliseconds)
 
 
 def _nearest(sketch: Sketch, shape: tuple[int, ...]) -> tuple[Labels, NDArray[np.float32]]:
@@ -155,6 +161,7 @@ def report(compared: list[Compared]) -> dict[str, Any]:
                 "drawings": len(members),
                 "family_accuracy": _pooled(members, "family_accuracy"),
                 "accuracy": _pooled(members, "accuracy"),
+                "median_milliseconds": float(np.median([one.milliseconds for one in members])),
             }
             for name, members in groups.items()
         },
@@ -250,7 +257,7 @@ def main(
     for name, group in figures["groups"].items():
         click.echo(
             f"{name:<32} family {100 * group['family_accuracy']:5.1f} %   class {100 * group['accuracy']:5.1f} %   "
-            f"({group['drawings']} drawings)"
+            f"({group['drawings']} drawings, {group['median_milliseconds']:.0f} ms each)"
         )
     click.echo(
         f"confidence: expected calibration error {figures['confidence']['expected_calibration_error']:.3f}"

@@ -31,7 +31,7 @@ MODEL = Path(__file__).with_name("model")
 class Interpreter:
     """Gives the strokes of drawings their classes. Its engine is made when first used, and freed by `close()`.
 
-    It runs on any backend of `sfx.engines`; left alone it takes the CPU, where it needs some 20 ms a drawing.
+    It runs on any backend of `sfx.engines`; left alone it takes the CPU, where the network takes some 20 ms.
     """
 
     def __init__(self, choice: Choice | None = None, bundle: Bundle | None = None) -> None:
