@@ -23,6 +23,9 @@ import onnxruntime
 from sfx.engines.bundle import Bundle
 from sfx.engines.manifest import BundleFile, PlanEntry
 
+VERSIONS = {"tensorrt": "11.4.0.106", "tensorrt-rtx": "1.7.1.116"}
+"""Of the fake libraries."""
+
 
 class Status(enum.IntEnum):
     """The names and numbers of CUDA's own codes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,47 +15,8 @@ from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Engine
 from sfx.errors import EngineError, MissingPackageError, SfxError
-from tests.engines.fake_gpu import FakeArray, FakeCuda, FakeTensorRt, Status, add_fake_plans
-
-VERSIONS = {"tensorrt": "11.4.0.106", "tensorrt-rtx": "1.7.1.116"}
-
-
-class Machine:
-    """A machine with one fake GPU and both libraries."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.cuda = FakeCuda()
-        self.libraries = {
-            target: FakeTensorRt(target.replace("-", "_"), version, self.cuda)
-            for target, version in VERSIONS.items()
-        }
-        monkeypatch.setattr(cuda, "bindings", lambda: self.cuda)
-        monkeypatch.setattr(cuda, "driver_present", lambda: True)
-        monkeypatch.setattr(backends, "driver_present", lambda: True)
-        for library in self.libraries.values():
-            monkeypatch.setitem(sys.modules, library.__name__, library)
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
-    monkeypatch.setenv("SFX_CACHE", str(tmp_path / "cache"))
-    machine = Machine(monkeypatch)
-    yield machine
-    gc.collect()
-    assert not machine.cuda.memory, "GPU or page-locked memory was not freed"
-    assert not machine.cuda.streams
-    assert not machine.cuda.graphs
-    assert not any(library.alive for library in machine.libraries.values())
-
-
-@pytest.fixture(params=VERSIONS)
-def target(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def compiled(target: str, bundle_copy: Path, machine: Machine) -> Bundle:
-    return add_fake_plans(bundle_copy, target, VERSIONS[target], ("8.9",))
+from tests.engines.conftest import Machine
+from tests.engines.fake_gpu import VERSIONS, FakeArray, Status, add_fake_plans
 
 
 @pytest.fixture
