@@ -156,3 +156,13 @@ def test_an_engine_for_few_calls_keeps_plain_convolutions(
     choose("openvino").load(bundle, "mapping", calls=calls).close()
     [kept] = tmp_path.glob("openvino/*/model.xml")
     assert form in kept.parent.name
+
+
+def test_graphs_typed_fp16_stay_as_they_are() -> None:
+    x = ops.parameter([1, 128, 64, 64], np.float16, name="x")
+    weights = ops.constant(np.zeros((144, 128, 3, 3), np.float16))
+    half = openvino.Model(
+        [ops.result(ops.convolution(x, weights, [1, 1], [1, 1], [1, 1], [1, 1]))], [x], "half"
+    )
+    assert rewrite(half) == 0
+    assert kinds_of(half).count("Convolution") == 1

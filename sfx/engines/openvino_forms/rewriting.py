@@ -73,6 +73,9 @@ def _form_of(node: Any) -> Form | None:
     kernel = node.input_value(1)
     height, width = list(node.input_value(0).get_shape())[2:]
     wide, other, *sides = kernel.get_shape()
+    # Forms are FP32; a graph typed FP16 is meant for a GPU and runs here to be checked, as it is.
+    if kernel.get_element_type().get_type_name() != "f32":
+        return None
     if kernel.get_node().get_type_name() != "Constant" or sides != [3, 3] or height % 4 or width % 4:
         return None
     for choice in _CHOICES:
