@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfx import __version__
-from sfx.cli_compile import build_options, compile_options, compile_targets, expect_libraries, telling
+from sfx.cli_compile import build_options, compile_options, compile_targets, expect_targets, telling
 from sfx.errors import SfxError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def export(
         ) from error
     options = build_options(settings)
     compiled_for = tuple(target for target in targets if target != "onnx")
-    expect_libraries(compiled_for)
+    expect_targets(compiled_for)
     with telling() as tell:
         bundle = export_bundle(
             checkpoint, out, precision=precision, weights=weights, force=force, progress=tell

@@ -48,12 +48,15 @@ def build_options(settings: dict[str, Any]) -> BuildOptions:
     return BuildOptions(settings["compute_capability"], settings["max_batch"], workspace)
 
 
-def expect_libraries(targets: tuple[str, ...]) -> None:
-    """Fail before an export of minutes, not after it."""
+def expect_targets(targets: tuple[str, ...]) -> None:
+    """Fail before an export of minutes, not after it: raises EngineError where a target cannot be compiled for."""
+    from sfx.engines.cuda import Gpu
     from sfx.engines.tensorrt_library import LIBRARIES
 
     for target in targets:
         LIBRARIES[target].load()
+        if target == "tensorrt":
+            Gpu.open(0)
 
 
 def compile_targets(bundle: Path, targets: tuple[str, ...], options: BuildOptions) -> None:

@@ -262,6 +262,26 @@ def test_tensorrt_keeps_its_timings(only_mapping: Path, monkeypatch: pytest.Monk
         compile_bundle(only_mapping, ("tensorrt",), BuildOptions(("8.6",)))
 
 
+@pytest.mark.parametrize(
+    ("stand_in", "message"),
+    [
+        (None, "pip install 'sfx[tensorrt]'"),
+        (SimpleNamespace(__version__="11.4.0.106"), "the NVIDIA driver is missing or too old"),
+    ],
+)
+def test_export_for_what_is_not_here_fails_at_once(
+    stand_in: Any, message: str, checkpoint_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if cuda.driver_present():
+        pytest.skip("this machine has a driver")
+    monkeypatch.setitem(sys.modules, "tensorrt", stand_in)
+    arguments = ["export", str(checkpoint_path), "--out", str(tmp_path / "out"), "--target", "tensorrt"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_unknown_target(only_mapping: Path) -> None:
     with pytest.raises(InputError, match="target: expected one of tensorrt, tensorrt-rtx, found 'tvm'"):
         compile_bundle(only_mapping, ("tvm",), BuildOptions())
