@@ -32,6 +32,9 @@ TABLE_RIM_SHARE = 0.25
 MAX_EVEN_NOISE = 6
 """More than this on an even page is a pale patch of colour."""
 
+EVEN_SHARE = 0.7
+"""More pixels than this of exactly the paper's level are no photo of paper; the densest edge maps leave 0.75."""
+
 PAPER_LEVELS = 64
 """Contrast below which a pixel's level tells of the paper's noise."""
 
@@ -131,7 +134,12 @@ def _blocks(channel: Levels) -> NDArray[np.uint8]:
 
 
 def _is_even(channel: Levels, paper: int) -> bool:
-    """Whether hardly any block is a shade of the paper: each shows the paper somewhere, or is solid ink."""
+    """Whether hardly any block is a shade of the paper: each shows the paper somewhere, or is solid ink.
+
+    Dense strands on a small page leave blocks without paper, but most of the page is then of exactly its level.
+    """
+    if (channel == paper).mean() > EVEN_SHARE:
+        return True
     darkest, lightest = np.percentile(_blocks(channel)[:, :, ::2], [10, 90], axis=2)
     distance = np.minimum(np.abs(darkest - paper), np.abs(lightest - paper))
     shaded = (distance > 6) & (distance < 90)

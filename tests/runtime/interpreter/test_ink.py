@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import dense, draw, face, photographed, ruled
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 from skimage import data
 
@@ -184,3 +184,14 @@ def test_a_pale_wash_hides_no_lines():
     drawing[40:300, 200:400] = np.minimum(drawing[40:300, 200:400], 222)
     found, _ = recovered(read_drawing(drawing), (512, 512))
     assert found > 0.98
+
+
+def test_dense_strands_on_a_small_page_are_no_shading():
+    side = 300
+    large = Image.new("L", (4 * side, 4 * side), 255)
+    pen = ImageDraw.Draw(large)
+    pen.ellipse((200, 160, 1000, 1100), outline=0, width=5)
+    for x in range(300, 860, 11):
+        pen.line((x, 260, x + 60, 620), fill=0, width=5)
+    page = np.asarray(large.resize((side, side), Image.Resampling.BOX))
+    assert measure_contrast(page).even
