@@ -23,6 +23,7 @@ from sfx.export.demo.run_state import LOG, RunState
 from sfx.export.demo.schedule import Schedule
 from sfx.export.demo.train import Options, train
 from sfx.export.networks import Spse
+from sfx.export.operators import Blur, Upsample
 from tests.export.demo_fixtures import NARROW, draw_small_set
 
 
@@ -67,6 +68,29 @@ def test_a_resumed_run_takes_the_rates_of_the_code(
     groups = RunState.load(tmp_path / "run").optimiser["param_groups"]
     assert groups[-1]["relative_rate"] == 70.0
     assert groups[-1]["lr"] == pytest.approx(70.0 * Schedule(1.0, 1.0, 1.0).learning_rate)
+
+
+def test_the_blur_after_up_sampling_lets_detail_through_and_is_kept(run: Path) -> None:
+    """A single tap: what a published kernel would smooth away comes through; the RGB pictures keep theirs."""
+    model = averaged_model(RunState.load(run))
+    blurs = [module for module in model.modules() if isinstance(module, Blur)]
+    assert len(blurs) == 6
+    for blur in blurs:
+        assert blur.kernel.count_nonzero() == 1
+    assert all(
+        module.kernel.count_nonzero() == 16 for module in model.modules() if isinstance(module, Upsample)
+    )
+
+
+def test_synthesis_learns_at_the_rate_of_the_weights_that_it_uses() -> None:
+    fresh = trainable.Trainable(NARROW, 5, seed=1)
+    rates = trainable.relative_rates(fresh)
+    assert rates.keys() == fresh.trained().keys()
+    # 16 channels: 3 x 3 weights are used at 1/12 of what is stored, modulations at 1/4.
+    assert rates["model.decoder.conv1.conv.weight"] == pytest.approx(12 * trainable.SYNTHESIS_RATE)
+    assert rates["model.decoder.conv1.conv.modulation.weight"] == pytest.approx(4 * trainable.SYNTHESIS_RATE)
+    assert rates["model.decoder.conv1.activate.bias"] == 1.0
+    assert rates["model.encoder_sketch_fine.body.0.res_layer.1.weight"] == 1.0
 
 
 def test_training_changes_every_live_parameter(run: Path) -> None:

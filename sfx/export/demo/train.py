@@ -65,7 +65,7 @@ class Trainer:
         self.trainable = Trainable(config, len(names), options.seed)
         self.averaged = copy.deepcopy(self.trainable).requires_grad_(False)
         self.tensors = self.trainable.trained()
-        self.optimiser = optimiser_of(self.tensors)
+        self.optimiser = optimiser_of(self.trainable)
         self.gradients = _shared_gradients(self.tensors)
         self.step, self.samples = 0, 0
         self.clock = ComputeClock(0.0)

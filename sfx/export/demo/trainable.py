@@ -13,12 +13,12 @@ from sfx.config import ModelConfig
 from sfx.export.demo.initialise import initialise
 from sfx.export.demo.prelu import use_fast_prelu
 from sfx.export.networks import Spse
+from sfx.export.operators import ModulatedConv2d
 
 MAPPING_RATE = 50.0
 """Learning rate of the mapping network relative to the others, against its stored scale of 0.01."""
-EQUALISED_RATE = 8.0
-"""Learning rate of weights of deviation 1 (equalised) relative to weights of deviation 1 / sqrt(fan in)."""
-
+SYNTHESIS_RATE = 0.4
+"""Learning rate of synthesis relative to the others, counted after the scale that its stored weights are used with."""
 FINE_OUTPUT_RATE = 0.5
 COARSE_OUTPUT_RATE = 0.08
 """Learning rates of the style heads' last layers, which the gains of 6 and 60 follow."""
@@ -118,22 +118,27 @@ def resized(pictures: Tensor, size: int) -> Tensor:
     return pictures if pictures.shape[-1] == size else F.avg_pool2d(pictures, pictures.shape[-1] // size)
 
 
-def rate_of(name: str) -> float:
-    """The learning rate of a trained tensor relative to the base rate."""
-    if ".decoder.style." in name:
-        return MAPPING_RATE
-    if ".linear." in name:
-        return COARSE_OUTPUT_RATE if "coarse" in name else FINE_OUTPUT_RATE
-    equalised = name.endswith(("conv.weight", "modulation.weight", "input.input"))
-    return EQUALISED_RATE if equalised and ".decoder." in name else 1.0
+def relative_rates(trainable: Trainable) -> dict[str, float]:
+    """The learning rate of each trained tensor relative to the base rate, by name."""
+    rates = dict.fromkeys(trainable.trained(), 1.0)
+    for name in rates:
+        if ".decoder.style." in name:
+            rates[name] = MAPPING_RATE
+        elif ".linear." in name:
+            rates[name] = COARSE_OUTPUT_RATE if "coarse" in name else FINE_OUTPUT_RATE
+    for name, module in trainable.named_modules():
+        if isinstance(module, ModulatedConv2d):
+            rates[f"{name}.weight"] = SYNTHESIS_RATE / module.scale
+            rates[f"{name}.modulation.weight"] = SYNTHESIS_RATE / module.modulation.scale
+    return rates
 
 
-def optimiser_of(trained: dict[str, Tensor]) -> torch.optim.Adam:
+def optimiser_of(trainable: Trainable) -> torch.optim.Adam:
     """Adam with a parameter group for each relative rate, kept in the group's `relative_rate`."""
-    rates = sorted({rate_of(name) for name in trained})
+    trained, rates = trainable.trained(), relative_rates(trainable)
     groups = [
-        {"params": [value for name, value in trained.items() if rate_of(name) == rate], "relative_rate": rate}
-        for rate in rates
+        {"params": [trained[name] for name in trained if rates[name] == rate], "relative_rate": rate}
+        for rate in sorted(set(rates.values()))
     ]
     return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
 
