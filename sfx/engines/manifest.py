@@ -114,7 +114,7 @@ class Accuracy:
         layer = f", worst layer {self.worst_layer} {self.worst_layer_db:.1f} dB" if self.worst_layer else ""
         return (
             f"{self.graph}, {self.tensor}: {self.psnr_db:.1f} dB from FP32{layer}; multiply-adds: "
-            f"{self.share:.1%} FP16, {1 - self.share:.1%} FP32"
+            f"{self.share:.2%} FP16, {1 - self.share:.2%} FP32"
         )
 
 
