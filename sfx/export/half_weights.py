@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 MIN_VALUES = 1024
-"""Smaller constants stay FP32: biases and the like are 2 % of the demo's values."""
+"""Smaller constants stay FP32: biases and the like are 0.3 % of the demo's values."""
 SUFFIX = "_half"
 
 
