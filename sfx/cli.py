@@ -317,6 +317,11 @@ def interpret(
     "--peers", is_flag=True, help="Also time the original's form in eager PyTorch (needs sfx[export])."
 )
 @click.option(
+    "--compiled-peer",
+    is_flag=True,
+    help="With --peers, also torch.compile of the original: minutes of compiling.",
+)
+@click.option(
     "--also-precision",
     multiple=True,
     help="Also measure at this precision, and how far its pictures are from --precision's; may be given again.",
@@ -358,6 +363,7 @@ def bench(
         iterations=settings["iterations"],
         warmup=settings["warmup"],
         peers=settings["peers"],
+        compiled_peer=settings["compiled_peer"],
         also_precisions=settings["also_precision"],
         folder=settings["folder"],
     )

@@ -3,7 +3,7 @@
 - eager original: the original's form in eager PyTorch, dead style heads included, with the model's shapes and
   random weights: a bundle no longer holds the dead ones, and the time of a dense network does not depend on
   its values;
-- torch.compile: the same through PyTorch's compiler, where there is a C++ compiler for it;
+- torch.compile: the same through PyTorch's compiler, where asked for, since it compiles for minutes;
 - ONNX Runtime and plain OpenVINO: the bundle's own graphs as those tools run them when left alone.
 """
 
@@ -30,12 +30,12 @@ ONNX_RUNTIME = "ONNX Runtime"
 PLAIN_OPENVINO = "plain OpenVINO"
 
 
-def peer_runners(pipeline: Pipeline, batch: int) -> tuple[list[Runner], list[str]]:
+def peer_runners(pipeline: Pipeline, batch: int, *, compiled: bool = False) -> tuple[list[Runner], list[str]]:
     """The peers at one batch size, and a line for each that cannot run here.
 
-    Raises MissingPackageError without torch.
+    compiled: also torch.compile of the original. Raises MissingPackageError without torch.
     """
-    runners, left_out = _original_runners(pipeline.config, batch)
+    runners, left_out = _original_runners(pipeline.config, batch, compiled)
     runners.append(
         _graph_runner(PLAIN_OPENVINO, "openvino", batch, pipeline, _plain_openvino(pipeline.bundle))
     )
@@ -53,7 +53,7 @@ _GRAPHS = ("sketch_encoder", "appearance_encoder", "synthesis")
 GraphCall = Callable[[str, dict[str, Any]], Any]
 
 
-def _original_runners(config: ModelConfig, batch: int) -> tuple[list[Runner], list[str]]:
+def _original_runners(config: ModelConfig, batch: int, with_compiled: bool) -> tuple[list[Runner], list[str]]:
     try:
         import torch
 
@@ -85,6 +85,8 @@ def _original_runners(config: ModelConfig, batch: int) -> tuple[list[Runner], li
 
     forms = (published.sketch_codes, published.appearance_codes, published.image)
     eager = runner(EAGER, *forms)
+    if not with_compiled:
+        return [eager], []
     if shutil.which("g++") is None:
         return [eager], [f"{COMPILED}: no C++ compiler here"]
     compiled = runner(COMPILED, *(torch.compile(form) for form in forms))

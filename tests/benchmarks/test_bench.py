@@ -61,7 +61,9 @@ def test_bench_of_a_bundle_with_its_peers(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with load(bundle.path) as pipeline:
-        report = run_bench(pipeline, Plan((1, 2), iterations=2, warmup=1, peers=True, folder=3))
+        report = run_bench(
+            pipeline, Plan((1, 2), iterations=2, warmup=1, peers=True, compiled_peer=True, folder=3)
+        )
     write_json(report, tmp_path / "report.json")
     content = json.loads((tmp_path / "report.json").read_text())
     assert content["schema"] == 1
@@ -130,7 +132,6 @@ def test_pictures_of_another_precision_differ(bundle: Bundle) -> None:
     assert quality.psnr_db == pytest.approx(20 * np.log10(255))
 
 
-@pytest.mark.usefixtures("_no_compiler")
 def test_peer_has_the_dead_heads(bundle: Bundle) -> None:
     with load(bundle.path) as pipeline:
         (eager, *_), _ = peer_runners(pipeline, 1)
