@@ -317,7 +317,7 @@ def interpret(
     "--peers", is_flag=True, help="Also time the original's form in eager PyTorch (needs sfx[export])."
 )
 @click.option(
-    "--compiled-peer",
+    "--all-peers",
     is_flag=True,
     help="With --peers, also torch.compile of the original: minutes of compiling.",
 )
@@ -363,7 +363,7 @@ def bench(
         iterations=settings["iterations"],
         warmup=settings["warmup"],
         peers=settings["peers"],
-        compiled_peer=settings["compiled_peer"],
+        all_peers=settings["all_peers"],
         also_precisions=settings["also_precision"],
         folder=settings["folder"],
     )

@@ -73,8 +73,8 @@ class Plan:
     iterations: int = 20
     warmup: int = 3
     peers: bool = False
-    compiled_peer: bool = False
-    """With the peers also torch.compile of the original, which compiles for minutes."""
+    all_peers: bool = False
+    """With `peers`, all of them and not the eager original alone."""
     also_precisions: Sequence[str] = ()
     """Precisions of further cases, whose pictures are held against the first one's."""
     folder: int = 0
@@ -118,7 +118,7 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
         from sfx.benchmarks.peers import peer_runners
 
         for batch in plan.batches:
-            found, missing = peer_runners(pipeline, batch, compiled=plan.compiled_peer)
+            found, missing = peer_runners(pipeline, batch, every=plan.all_peers)
             runners += found
             left_out += [line for line in missing if line not in left_out]
     cases = run_rounds(runners, plan.iterations, plan.warmup)

@@ -62,7 +62,7 @@ def test_bench_of_a_bundle_with_its_peers(
 ) -> None:
     with load(bundle.path) as pipeline:
         report = run_bench(
-            pipeline, Plan((1, 2), iterations=2, warmup=1, peers=True, compiled_peer=True, folder=3)
+            pipeline, Plan((1, 2), iterations=2, warmup=1, peers=True, all_peers=True, folder=3)
         )
     write_json(report, tmp_path / "report.json")
     content = json.loads((tmp_path / "report.json").read_text())
