@@ -319,7 +319,7 @@ def interpret(
 @click.option(
     "--all-peers",
     is_flag=True,
-    help="With --peers, also torch.compile of the original: minutes of compiling.",
+    help="With --peers, also torch.compile, ONNX Runtime and plain OpenVINO.",
 )
 @click.option(
     "--also-precision",
