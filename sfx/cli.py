@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfx import __version__
+from sfx.cli_bench import bench_options, bench_plan, measure
 from sfx.cli_compile import build_options, compile_options, compile_targets, expect_targets, telling
 from sfx.errors import SfxError
 
@@ -308,86 +309,12 @@ def interpret(
 
 @main.command()
 @_engine_options
-@click.option("--iterations", type=click.IntRange(min=1), default=20, show_default=True, help="Timed rounds.")
-@click.option(
-    "--warmup", type=click.IntRange(min=0), default=3, show_default=True, help="Rounds before them."
-)
-@click.option("--batch", default="1", show_default=True, help="Batch sizes, such as 1,2,4.")
-@click.option(
-    "--peers", is_flag=True, help="Also time the original's form in eager PyTorch (needs sfx[export])."
-)
-@click.option(
-    "--all-peers",
-    is_flag=True,
-    help="With --peers, also torch.compile, ONNX Runtime and plain OpenVINO.",
-)
-@click.option(
-    "--also-precision",
-    multiple=True,
-    help="Also measure at this precision, and how far its pictures are from --precision's; may be given again.",
-)
-@click.option(
-    "--folder", type=click.IntRange(min=0), default=0, help="Also draw a folder of this many pairs."
-)
-@click.option("--json", "json_file", type=_PATH, help="Write the report here.")
-@click.option("--html", "html_file", type=_PATH, help="Write the report as a page here.")
-@click.option(
-    "--compare",
-    "old_file",
-    type=_PATH,
-    help="Compare with an earlier --json; exit code 1 if a case is slower.",
-)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(min=0.0),
-    default=0.1,
-    show_default=True,
-    help="Slow-down of a median that counts for --compare.",
-)
-def bench(
-    batch: str,
-    json_file: Path | None,
-    html_file: Path | None,
-    old_file: Path | None,
-    threshold: float,
-    **settings: Any,
-) -> None:
+@bench_options
+def bench(**settings: Any) -> None:
     """Measure latency, cold start and memory of a bundle on this machine."""
-    from sfx.benchmarks.bench import Plan, run_bench
-    from sfx.benchmarks.compare import compare, read_report
-    from sfx.benchmarks.page import write_html
-    from sfx.benchmarks.report import print_report, to_json, write_json
-
-    plan = Plan(
-        batches=_batches(batch),
-        iterations=settings["iterations"],
-        warmup=settings["warmup"],
-        peers=settings["peers"],
-        all_peers=settings["all_peers"],
-        also_precisions=settings["also_precision"],
-        folder=settings["folder"],
-    )
-    old = read_report(old_file) if old_file is not None else None
+    plan = bench_plan(settings)
     with _load(settings) as pipeline:
-        report = run_bench(pipeline, plan)
-    print_report(report)
-    if json_file is not None:
-        write_json(report, json_file)
-    if html_file is not None:
-        write_html(report, html_file)
-    if old is not None:
-        changes = compare(old, to_json(report))
-        for change in changes:
-            click.echo(change.line(threshold))
-        if any(change.regressed(threshold) for change in changes):
-            raise SystemExit(1)
-
-
-def _batches(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise click.UsageError(f"--batch: expected sizes such as 1,2,4, found '{text}'")
-    return tuple(int(part) for part in parts)
+        measure(pipeline, plan, settings)
 
 
 @main.command()
