@@ -24,8 +24,10 @@ lint: setup
 	$(BIN)/ruff check sfx tests
 	$(BIN)/mypy
 
+# TensorRT-RTX compiles in a process of its own: in one with OpenVINO and torch it crashed once.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/engines/test_compiling.py
+	$(BIN)/python -m pytest tests/engines/test_compiling.py
 
 clean:
 	rm -rf $(VENV) demo dist .mypy_cache .pytest_cache .ruff_cache

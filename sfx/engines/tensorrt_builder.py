@@ -24,6 +24,16 @@ def build_plan(
 
     Raises EngineError naming the ONNX node that failed, KeyboardInterrupt after Ctrl-C.
     """
+    try:
+        return _build(module, onnx, graph, options, timings, progress)
+    except (EngineError, KeyboardInterrupt) as error:
+        # The frames of a traceback would keep TensorRT's objects until the garbage collector frees them in any order.
+        raise error.with_traceback(None) from None
+
+
+def _build(
+    module: Any, onnx: Path, graph: GraphEntry, options: BuildOptions, timings: bytes, progress: Progress
+) -> tuple[bytes, bytes]:
     messages = Messages()
     logger = make_logger(module, messages)
     builder = module.Builder(logger)
