@@ -26,9 +26,9 @@ def build_plan(
     """
     try:
         return _build(module, onnx, graph, options, timings, progress)
-    except (EngineError, KeyboardInterrupt) as error:
+    except (EngineError, KeyboardInterrupt) as failure:
         # The frames of a traceback would keep TensorRT's objects until the garbage collector frees them in any order.
-        raise error.with_traceback(None) from None
+        raise failure.with_traceback(None) from None
 
 
 def _build(
