@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from sfx.benchmarks.bench import Runner, StageTimes, Stopwatch
+from sfx.benchmarks.bench import STAGES, Runner, StageTimes, Stopwatch
 from sfx.config import ModelConfig
 from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle
@@ -46,7 +46,7 @@ def peer_runners(pipeline: Pipeline, batch: int, *, every: bool = False) -> tupl
     )
     if "onnxruntime" in installed_backends():
         choice = choose("onnxruntime", "cpu")
-        engines = {graph: choice.load(pipeline.bundle, graph) for graph in _GRAPHS}
+        engines = {graph: choice.load(pipeline.bundle, graph) for graph in STAGES}
         call = lambda graph, feeds: engines[graph](feeds)  # noqa: E731
         runners.append(_graph_runner(ONNX_RUNTIME, "onnxruntime", batch, pipeline, call))
     else:
@@ -54,7 +54,6 @@ def peer_runners(pipeline: Pipeline, batch: int, *, every: bool = False) -> tupl
     return runners, left_out
 
 
-_GRAPHS = ("sketch_encoder", "appearance_encoder", "synthesis")
 GraphCall = Callable[[str, dict[str, Any]], Any]
 
 
@@ -112,7 +111,7 @@ def _plain_openvino(bundle: Bundle) -> GraphCall:
         graph: core.compile_model(
             str(bundle.checked(bundle.manifest.graph(graph).file)), "CPU", config
         ).create_infer_request()
-        for graph in _GRAPHS
+        for graph in STAGES
     }
 
     def call(graph: str, feeds: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sfx.engines.openvino_forms.nodes import integers, name_of
 from sfx.engines.openvino_forms.toom_cook import Scheme, scheme
 
 STRIP_BYTES = 6 << 20
@@ -113,7 +114,7 @@ class Convolver:
         weights = ops.constant(transformed_kernel(kernel, rows, columns))
         back = ops.constant(np.kron(rows.scheme.output, columns.scheme.output).astype(np.float32))
         batch, *_ = list(tokens.get_shape())
-        key = (_name(tokens), id(rows), id(columns))
+        key = (name_of(tokens), id(rows), id(columns))
         if key not in self._points:
             self._points[key] = self._transformed(tokens, source, size, rows, columns)
         parts = []
@@ -124,7 +125,7 @@ class Convolver:
                 if rows.scheme.points * columns.scheme.points > 1
                 else products
             )
-            parts.append(ops.reshape(outputs, _integers(batch, -1, kernel.shape[0]), False))
+            parts.append(ops.reshape(outputs, integers(batch, -1, kernel.shape[0]), False))
         return parts[0] if len(parts) == 1 else ops.concat(parts, 1)
 
     def _transformed(
@@ -140,7 +141,7 @@ class Convolver:
         strips = []
         for strip in np.array_split(windows, min(count, len(windows))):
             picked = _picked(self._with_zero(tokens), strip)
-            picked = ops.reshape(picked, _integers(-1, strip.shape[2], channels), False)
+            picked = ops.reshape(picked, integers(-1, strip.shape[2], channels), False)
             strips.append(ops.matmul(change, picked, False, False) if strip.shape[2] > 1 else picked)
         return strips
 
@@ -148,12 +149,12 @@ class Convolver:
         """The tokens and one more, of zeros, which stands for every pixel outside."""
         from openvino import opset13 as ops
 
-        if _name(tokens) not in self._padded:
+        if name_of(tokens) not in self._padded:
             zero = ops.constant(np.float32(0))
-            self._padded[_name(tokens)] = ops.pad(
-                tokens, _integers(0, 0, 0), _integers(0, 1, 0), "constant", arg_pad_value=zero
+            self._padded[name_of(tokens)] = ops.pad(
+                tokens, integers(0, 0, 0), integers(0, 1, 0), "constant", arg_pad_value=zero
             )
-        return self._padded[_name(tokens)]
+        return self._padded[name_of(tokens)]
 
 
 def transformed_kernel(kernel: NDArray[np.float32], rows: Axis, columns: Axis) -> NDArray[np.float32]:
@@ -181,7 +182,7 @@ def _interleaved(
 def _picked(tokens: Any, order: NDArray[np.int64]) -> Any:
     from openvino import opset13 as ops
 
-    return ops.gather(tokens, ops.constant(order.reshape(-1).astype(np.int32)), _integers(1))
+    return ops.gather(tokens, ops.constant(order.reshape(-1).astype(np.int32)), integers(1))
 
 
 def _products(points: Any, weights: Any) -> Any:
@@ -194,11 +195,11 @@ def _products(points: Any, weights: Any) -> Any:
 
     tiles, count, channels = list(points.get_output_shape(0))
     channels_out = list(weights.get_output_shape(0))[1]
-    picture = ops.reshape(points, _integers(1, 1, tiles, count * channels), False)
-    picture = ops.transpose(picture, _integers(0, 3, 1, 2))
+    picture = ops.reshape(points, integers(1, 1, tiles, count * channels), False)
+    picture = ops.transpose(picture, integers(0, 3, 1, 2))
     products = ops.group_convolution(picture, weights, [1, 1], [0, 0], [0, 0], [1, 1])
-    products = ops.transpose(products, _integers(0, 2, 3, 1))
-    return ops.reshape(products, _integers(tiles, count, channels_out), False)
+    products = ops.transpose(products, integers(0, 2, 3, 1))
+    return ops.reshape(products, integers(tiles, count, channels_out), False)
 
 
 def _window_tokens(
@@ -218,13 +219,3 @@ def _places(rows: Axis, columns: Axis, size: tuple[int, int]) -> NDArray[np.int6
     places = np.arange(np.prod(tiles) * np.prod(outputs)).reshape(*tiles, *outputs)
     raster = places.transpose(0, 2, 1, 3).reshape(tiles[0] * outputs[0], tiles[1] * outputs[1])
     return raster[: rows.count(size[0]), : columns.count(size[1])]
-
-
-def _integers(*values: int) -> Any:
-    from openvino import opset13 as ops
-
-    return ops.constant(np.array(values, np.int64))
-
-
-def _name(output: Any) -> str:
-    return f"{output.get_node().get_friendly_name()}:{output.get_index()}"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sfx.engines.openvino_forms.convolutions import DOUBLING, HALVING, SAME, Convolver, Form
+from sfx.engines.openvino_forms.nodes import integers, name_of
 
 FORMS_VERSION = 1
 """Part of the name under which a rewritten graph is kept: raise it with every change of the forms."""
@@ -111,7 +112,7 @@ class _Tokens:
 
     def of(self, output: Any) -> Any:
         """`output` as tokens: its twin, which is made where there is none yet."""
-        node, name = output.get_node(), _name(output)
+        node, name = output.get_node(), name_of(output)
         if name not in self._twins and node.get_type_name() in (*_ELEMENTWISE, "BatchNormInference"):
             self.move_behind(node)
         if name in self._twins:
@@ -122,16 +123,16 @@ class _Tokens:
 
     def reaches(self, node: Any) -> bool:
         """Whether an input of `node` has a twin."""
-        return any(_name(value) in self._twins for value in node.input_values())
+        return any(name_of(value) in self._twins for value in node.input_values())
 
     def replace(self, node: Any, result: Any) -> None:
         """Let `result`, tokens, take the place of `node`'s output."""
         from openvino import opset13 as ops
 
         batch, channels, height, width = list(node.get_output_shape(0))
-        back = ops.reshape(result, _integers(batch, height, width, channels), False)
-        back = ops.transpose(back, _integers(0, 3, 1, 2)).output(0)
-        self._twins[_name(back)] = self._twins[_name(node.output(0))] = result.output(0)
+        back = ops.reshape(result, integers(batch, height, width, channels), False)
+        back = ops.transpose(back, integers(0, 3, 1, 2)).output(0)
+        self._twins[name_of(back)] = self._twins[name_of(node.output(0))] = result.output(0)
         _take_place(node, back)
 
     def move_behind(self, node: Any) -> None:
@@ -153,7 +154,7 @@ class _Tokens:
         values = node.input_values()
         if node.get_type_name() == "PRelu" and len(values[1].get_shape()) == 1:
             # A slope of one dimension goes with the channels, unlike any other operand.
-            values[1] = ops.reshape(values[1], _integers(1, -1, 1, 1), False).output(0)
+            values[1] = ops.reshape(values[1], integers(1, -1, 1, 1), False).output(0)
         if all(len(value.get_shape()) == 4 or _is_constant(value) for value in values):
             self.replace(node, forms[node.get_type_name()](*map(self.of, values)))
 
@@ -178,8 +179,8 @@ class _Tokens:
 
         axes = sorted(node.input_value(1).get_node().data.tolist())
         if axes in ([2, 3], [-2, -1]) and node.get_attributes()["keep_dims"]:
-            mean = ops.reduce_mean(self.of(node.input_value(0)), _integers(1), True)
-            shape = _integers(*node.get_output_shape(0))
+            mean = ops.reduce_mean(self.of(node.input_value(0)), integers(1), True)
+            shape = integers(*node.get_output_shape(0))
             _take_place(node, ops.reshape(mean, shape, False).output(0))
 
 
@@ -189,8 +190,8 @@ def _as_tokens(output: Any) -> Any:
 
     batch, channels, height, width = list(output.get_shape())
     if (height, width) != (1, 1):
-        output = ops.transpose(output, _integers(0, 2, 3, 1)).output(0)
-    return ops.reshape(output, _integers(batch, height * width, channels), False).output(0)
+        output = ops.transpose(output, integers(0, 2, 3, 1)).output(0)
+    return ops.reshape(output, integers(batch, height * width, channels), False).output(0)
 
 
 def _constant_tokens(node: Any) -> Any:
@@ -208,16 +209,6 @@ def _is_constant(output: Any) -> bool:
     return bool(output.get_node().get_type_name() == "Constant")
 
 
-def _integers(*values: int) -> Any:
-    from openvino import opset13 as ops
-
-    return ops.constant(np.array(values, np.int64))
-
-
 def _take_place(node: Any, output: Any) -> None:
     for target in node.output(0).get_target_inputs():
         target.replace_source_output(output)
-
-
-def _name(output: Any) -> str:
-    return f"{output.get_node().get_friendly_name()}:{output.get_index()}"
