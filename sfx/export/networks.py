@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -245,6 +246,17 @@ class Decoder(nn.Module):
         for index in range(2 * len(channels) - 1):
             side = 4 << ((index + 1) // 2)
             self.noises.register_buffer(f"noise_{index}", torch.randn(1, 1, side, side))
+
+    def modulated_convolutions(self) -> Iterator[tuple[ModulatedConv2d, int]]:
+        """Every modulated convolution with the layer of codes that it reads."""
+        yield self.conv1.conv, 0
+        yield self.to_rgb1.conv, 1
+        for layer, styled in enumerate(self.convs, start=1):
+            assert isinstance(styled, StyledConv)
+            yield styled.conv, layer
+        for index, to_rgb in enumerate(self.to_rgbs):
+            assert isinstance(to_rgb, ToRgb)
+            yield to_rgb.conv, 2 * index + 3
 
     def mapping(self, z: Tensor) -> Tensor:
         """z (N, style_width) -> w (N, style_width)."""

@@ -147,9 +147,42 @@ def test_batches_depend_on_seed_rank_and_step_alone(data: Path) -> None:
     assert first.targets.shape == (2, 3, 256, 256)
 
 
+def test_portraits_come_with_the_descriptions_that_they_were_drawn_from(data: Path) -> None:
+    source = BatchSource(data, 6, 16, seed=3, rank=0, names=geometry_vector_names())
+    shard = open_shards(data, TRAINING)[0]
+    geometry, appearance = source.standardised(np.asarray(shard.geometry), np.asarray(shard.appearance))
+    assert geometry.abs().max() <= 4.0
+    still = 0
+    for step in range(4):
+        portraits = source.portraits(step)
+        for picture, described in zip(portraits.targets, portraits.appearance, strict=True):
+            rows = [row for row in range(8) if torch.equal(appearance[row], described)]
+            drawn = torch.from_numpy(np.asarray(shard.pictures[rows])).permute(0, 3, 1, 2)
+            for row, original in zip(rows, drawn, strict=True):
+                if torch.equal(original, picture):
+                    still += 1
+                    match = (portraits.geometry - geometry[row]).abs().sum(1).min()
+                    assert float(match) == pytest.approx(0.0, abs=1e-4)
+    assert still > 0
+
+
+def test_pairs_that_keep_their_colours_keep_their_descriptions(data: Path) -> None:
+    """The teacher is told the appearance that the reference shows: no recolouring, whatever the step."""
+    source = BatchSource(data, 4, 16, seed=3, rank=0, names=geometry_vector_names())
+    shard = open_shards(data, TRAINING)[0]
+    described = source.standardised(np.asarray(shard.geometry), np.asarray(shard.appearance))[1]
+    means = np.asarray(shard.pictures).mean((1, 2))
+    for step in range(4):
+        batch = source.batch(step, recoloured=False)
+        for target, appearance in zip(batch.targets, batch.appearance, strict=True):
+            rows = [row for row in range(8) if torch.equal(described[row], appearance)]
+            distance = np.abs(means[rows] - target.float().mean((1, 2)).numpy()).max(1).min()
+            assert distance < 12.0
+
+
 def test_the_prefetcher_delivers_steps_in_order_and_hands_errors_over(data: Path) -> None:
     source = BatchSource(data, 1, 16, seed=3, rank=0, names=geometry_vector_names())
-    prefetcher = Prefetcher(source, first=4)
+    prefetcher = Prefetcher(source, source.batch, first=4)
     for step in (4, 5):
         assert torch.equal(prefetcher.next().sketches, source.batch(step).sketches)
     prefetcher.stop()
@@ -157,8 +190,7 @@ def test_the_prefetcher_delivers_steps_in_order_and_hands_errors_over(data: Path
     def broken(step: int) -> None:
         raise OSError(f"no step {step}")
 
-    source.batch = broken  # type: ignore[method-assign, assignment]
-    failing = Prefetcher(source, first=0)
+    failing = Prefetcher(source, broken, first=0)
     with pytest.raises(OSError, match="no step 0"):
         failing.next()
     failing.stop()

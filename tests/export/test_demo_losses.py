@@ -17,9 +17,12 @@ from sfx.export.demo.losses import (
     feature_weights,
     geometry_loss,
     picture_loss,
+    style_loss,
 )
 from sfx.export.demo.prelu import FastPReLU
-from sfx.export.demo.schedule import Schedule
+from sfx.export.demo.schedule import Phase, Schedule
+from sfx.export.networks import Spse
+from tests.export.demo_fixtures import NARROW
 
 
 def test_equal_pictures_lose_nothing() -> None:
@@ -66,6 +69,27 @@ def test_geometry_loss_is_quadratic_near_and_cuts_outliers() -> None:
     assert float(geometry_loss(torch.zeros(1, 2), torch.tensor([[90.0, 90.0]]))) == pytest.approx(3.5)
 
 
+def test_style_loss_is_the_share_of_the_styles_that_is_wrong() -> None:
+    torch.manual_seed(0)
+    decoder = Spse(NARROW).decoder
+    codes = torch.randn(64, NARROW.n_styles, NARROW.style_width)
+    assert style_loss(decoder, codes, codes).item() == 0.0
+    constant = codes.mean(0, keepdim=True).expand_as(codes)
+    assert float(style_loss(decoder, constant, codes)) == pytest.approx(1.0, abs=0.02)
+    half = constant + 0.5 * (codes - constant)
+    assert float(style_loss(decoder, half, codes)) == pytest.approx(0.25, abs=0.01)
+    wrong = codes.clone()
+    wrong[:, 3] += 1.0
+    assert float(style_loss(decoder, wrong[:, :3], codes[:, :3])) == 0.0
+    assert float(style_loss(decoder, wrong[:, 3:5], codes[:, 3:5], first=3)) > 0.1
+
+
+def test_every_layer_of_codes_feeds_a_modulated_convolution() -> None:
+    layers = [layer for _, layer in Spse(NARROW).decoder.modulated_convolutions()]
+    assert len(layers) == 13 + 7
+    assert sorted(set(layers)) == list(range(NARROW.n_styles))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_fast_prelu_is_prelu_forward_and_backward(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
@@ -95,6 +119,13 @@ def test_the_schedule_warms_up_stays_and_decays() -> None:
     assert schedule.rate(500, 100.0) == pytest.approx(0.1)
     assert schedule.rate(500, 1000.0) == pytest.approx(0.1)
     assert [schedule.size(minutes, 256) for minutes in (0, 10, 49, 50)] == [64, 128, 128, 256]
+
+
+def test_the_schedule_teaches_the_decoder_then_the_encoders_then_all() -> None:
+    schedule = Schedule(100.0, 10.0, 20.0, decoder_minutes=30.0, encoders_minutes=60.0)
+    phases = [schedule.phase(minutes) for minutes in (0.0, 29.9, 30.0, 59.9, 60.0, 200.0)]
+    assert phases == [*[Phase.DECODER] * 2, *[Phase.ENCODERS] * 2, *[Phase.TOGETHER] * 2]
+    assert Schedule(100.0, 10.0, 20.0).phase(0.0) is Phase.TOGETHER
 
 
 def test_psnr_and_l1_of_a_known_difference() -> None:

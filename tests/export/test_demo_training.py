@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from sfx.calibration.portraits import geometry_vector_names
 from sfx.errors import InputError
 from sfx.export.checkpoint import read_checkpoint
 from sfx.export.demo import trainable
+from sfx.export.demo.batches import BatchSource
 from sfx.export.demo.config import DEMO
+from sfx.export.demo.dataset import TRAINING, open_shards
 from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
@@ -35,6 +38,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _options(data: Path, out: Path, stop_at_step: int, processes: int = 1) -> Options:
     schedule = Schedule(1000.0, 1000.0, 1000.0, warm_up_steps=2)
     return Options(data, out, schedule, processes=processes, batch=3, stop_at_step=stop_at_step)
+
+
+def _description_sizes(data: Path) -> tuple[int, int]:
+    shard = open_shards(data, TRAINING)[0]
+    return shard.geometry.shape[1], shard.appearance.shape[1]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +91,7 @@ def test_the_blur_after_up_sampling_lets_detail_through_and_is_kept(run: Path) -
 
 
 def test_synthesis_learns_at_the_rate_of_the_weights_that_it_uses() -> None:
-    fresh = trainable.Trainable(NARROW, 5, seed=1)
+    fresh = trainable.Trainable(NARROW, 5, 3, seed=1)
     rates = trainable.relative_rates(fresh)
     assert rates.keys() == fresh.trained().keys()
     # 16 channels: 3 x 3 weights are used at 1/12 of what is stored, modulations at 1/4.
@@ -93,13 +101,16 @@ def test_synthesis_learns_at_the_rate_of_the_weights_that_it_uses() -> None:
     assert rates["model.encoder_sketch_fine.body.0.res_layer.1.weight"] == 1.0
 
 
-def test_training_changes_every_live_parameter(run: Path) -> None:
+def test_training_changes_every_live_parameter(data: Path, run: Path) -> None:
     state = RunState.load(run)
-    start = trainable.Trainable(NARROW, len(geometry_vector_names()), seed=0).stored()
+    start = trainable.Trainable(NARROW, *_description_sizes(data), seed=0).stored()
     still = [
         name
         for name, value in state.trained.items()
-        if value.is_floating_point() and torch.equal(value, start[name]) and "running" not in name
+        if not name.startswith("teacher.")
+        and value.is_floating_point()
+        and torch.equal(value, start[name])
+        and "running" not in name
     ]
     # At a quarter of the size the upper layers are not reached; filters and noise are constants.
     upper = ("decoder.convs.8", "decoder.convs.9", "decoder.convs.10", "decoder.convs.11")
@@ -107,6 +118,53 @@ def test_training_changes_every_live_parameter(run: Path) -> None:
     assert [
         name for name in still if not any(part in name for part in (*upper, *late, "kernel", "noises"))
     ] == []
+
+
+def test_each_phase_trains_its_networks_and_begins_from_the_averages(data: Path, tmp_path: Path) -> None:
+    plan = _options(data, tmp_path, 3).schedule
+    states = []
+    for stop_at_step, decoder, encoders in ((3, 1000.0, 1000.0), (6, 0.0, 1000.0), (8, 0.0, 0.0)):
+        schedule = replace(plan, decoder_minutes=decoder, encoders_minutes=encoders)
+        train(replace(_options(data, tmp_path, stop_at_step), schedule=schedule), NARROW)
+        states.append(RunState.load(tmp_path))
+    start = trainable.Trainable(NARROW, *_description_sizes(data), seed=0).stored()
+    decoder, encoders, together = states
+    assert [(state.phase, state.phase_began) for state in states] == [
+        ("decoder", 0),
+        ("encoders", 3),
+        ("together", 6),
+    ]
+
+    def changed(before: Mapping[str, torch.Tensor], state: RunState) -> set[str]:
+        names = {name for name, value in before.items() if not torch.equal(value, state.trained[name])}
+        return {name for name in names if "running" not in name and "num_batches" not in name}
+
+    # Names up to where the networks part.
+    learnt = {".".join(name.split(".")[:2]) for name in changed(start, decoder)}
+    assert learnt == {"model.decoder", "teacher.geometry", "teacher.appearance"}
+    assert not any(".style." in name for name in changed(start, decoder))
+    between = changed(decoder.averaged, encoders)
+    assert {name for name in between if name.startswith("model.decoder")} == {
+        f"model.decoder.style.{layer}.{part}" for layer in (1, 2) for part in ("weight", "bias")
+    }
+    assert not any("coarse" in name or "teacher.geometry" in name for name in between)
+    assert any("coarse" in name for name in changed(encoders.averaged, together))
+
+
+def test_codes_of_the_encoders_start_from_the_mean_of_the_teacher(data: Path) -> None:
+    fresh = trainable.Trainable(NARROW, *_description_sizes(data), seed=1).eval()
+    source = BatchSource(data, 2, NARROW.style_width, 0, 0, geometry_vector_names())
+    described = source.described()
+    fresh.teacher.measure_mean(*described)
+    fresh.centre()
+    with torch.no_grad(), trainable.mixed_precision():
+        sketches = source.batch(0).sketches
+        codes = fresh.sketch_codes(sketches)
+        added = fresh.fine_sketch_codes(sketches)
+    split = NARROW.geometry_layers
+    expected = fresh.teacher(*described).mean(0).detach()
+    assert torch.allclose(codes[:, split:], expected[split:].expand(2, -1, -1), atol=2e-2)
+    assert torch.allclose(codes[:, :split] - added, expected[:split].expand(2, -1, -1), atol=2e-2)
 
 
 def test_two_processes_share_a_run(data: Path, tmp_path: Path) -> None:
@@ -178,9 +236,9 @@ def test_the_demo_is_small_enough_and_keeps_the_published_topology() -> None:
 
 
 def test_equal_seeds_start_alike_whatever_was_drawn_before() -> None:
-    first = trainable.Trainable(NARROW, 5, seed=1).stored()
+    first = trainable.Trainable(NARROW, 5, 3, seed=1).stored()
     torch.rand(3)
-    second = trainable.Trainable(NARROW, 5, seed=1).stored()
+    second = trainable.Trainable(NARROW, 5, 3, seed=1).stored()
     assert all(torch.equal(value, second[name]) for name, value in first.items())
-    other = trainable.Trainable(NARROW, 5, seed=2).stored()
+    other = trainable.Trainable(NARROW, 5, 3, seed=2).stored()
     assert not torch.equal(first["model.decoder.style.1.weight"], other["model.decoder.style.1.weight"])

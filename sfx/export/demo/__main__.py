@@ -39,8 +39,17 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 @click.option(
     "--minutes", type=float, required=True, help="Planned total training time; may be extended on resume."
 )
-@click.option("--quarter-size-minutes", default=15.0, show_default=True, help="Training time at 64 px.")
-@click.option("--half-size-minutes", default=60.0, show_default=True, help="Until then 128 px, then 256 px.")
+@click.option("--quarter-size-minutes", default=6.0, show_default=True, help="Training time at 64 px.")
+@click.option("--half-size-minutes", default=20.0, show_default=True, help="Until then 128 px, then 256 px.")
+@click.option(
+    "--decoder-minutes",
+    default=45.0,
+    show_default=True,
+    help="Until then synthesis learns from descriptions.",
+)
+@click.option(
+    "--encoders-minutes", default=90.0, show_default=True, help="Until then the encoders learn its codes."
+)
 @click.option("--learning-rate", default=8e-4, show_default=True)
 @click.option(
     "--decay-from", default=0.6, show_default=True, help="Share of the time after which the rate falls."
@@ -60,6 +69,8 @@ def train(
     minutes: float,
     quarter_size_minutes: float,
     half_size_minutes: float,
+    decoder_minutes: float,
+    encoders_minutes: float,
     learning_rate: float,
     decay_from: float,
     processes: int,
@@ -74,7 +85,13 @@ def train(
     from sfx.export.demo.train import train as run
 
     schedule = Schedule(
-        minutes, quarter_size_minutes, half_size_minutes, learning_rate=learning_rate, decay_from=decay_from
+        minutes,
+        quarter_size_minutes,
+        half_size_minutes,
+        decoder_minutes,
+        encoders_minutes,
+        learning_rate=learning_rate,
+        decay_from=decay_from,
     )
     options = Options(
         data=data,

@@ -8,34 +8,46 @@ computing, but colours are most of the loss: with 4 appearances in 12 samples th
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Full, Queue
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sfx.export.demo import augment
-from sfx.export.demo.dataset import GROUP, SKETCHES, TRAINING, Shard, geometry_scale, open_shards
+from sfx.export.demo.dataset import GROUP, SKETCHES, TRAINING, Shard, Standardiser, open_shards
 from sfx.export.demo.latents import AppearanceLatents
+
+Made = TypeVar("Made")
 
 RANDOM_APPEARANCE = 0.12
 """Share of the samples whose appearance comes from a latent z instead of the reference."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """N samples."""
+class Portraits:
+    """N portraits with their descriptions."""
 
-    sketches: Tensor
-    """uint8 (N, 256, 256) class ids."""
     targets: Tensor
     """uint8 (N, 3, 256, 256)."""
     parts: Tensor
     """uint8 (N, 128, 128)."""
     geometry: Tensor
-    """float32 (N, features), standardised."""
+    """float32 (N, features), standardised, within 4 deviations."""
+    appearance: Tensor
+    """float32 (N, values), standardised, within 4 deviations."""
+
+
+@dataclass(frozen=True)
+class Batch(Portraits):
+    """N portraits, each with a sketch of it and a reference."""
+
+    sketches: Tensor
+    """uint8 (N, 256, 256) class ids."""
     references: Tensor
     """uint8 (N, 3, 256, 256): another portrait in the appearance of the target."""
     latents: Tensor
@@ -54,7 +66,8 @@ class BatchSource:
         self._samples = samples
         self._seed = (seed, rank)
         self._shards = open_shards(folder, TRAINING)
-        self._mean, self._deviation = geometry_scale(self._shards)
+        self._geometry_scale = Standardiser(np.asarray(self._shards[0].geometry))
+        self._appearance_scale = Standardiser(np.asarray(self._shards[0].appearance))
         self._signs = augment.mirror_signs(names)
         self._columns = [names.index(name) for name in ("pose.shift_x", "pose.shift_y", "pose.scale")]
         self._latents = AppearanceLatents(np.asarray(self._shards[0].appearance), style_width, seed)
@@ -64,17 +77,49 @@ class BatchSource:
         self._shards = open_shards(self._folder, TRAINING)
         return sum(len(shard.pictures) for shard in self._shards)
 
-    def batch(self, step: int) -> Batch:
-        """The batch of a step."""
+    def described(self) -> tuple[Tensor, Tensor]:
+        """Geometry (N, features) and appearance (N, values) of the first shard's portraits, standardised."""
+        shard = self._shards[0]
+        return self.standardised(np.asarray(shard.geometry), np.asarray(shard.appearance))
+
+    def standardised(self, geometry: np.ndarray, appearance: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Geometry (N, features) and appearance vectors (N, values) of portraits, as `Portraits` holds them."""
+        return torch.from_numpy(self._geometry_scale(geometry)), torch.from_numpy(
+            self._appearance_scale(appearance)
+        )
+
+    def portraits(self, step: int) -> Portraits:
+        """The portraits of a step, with the descriptions that they were drawn from."""
         rng = np.random.default_rng([*self._seed, step])
-        rows: list[list[np.ndarray]] = []
-        references, latents, is_random = [], [], []
+        rows = []
+        for _ in range(self._samples):
+            shard = self._shards[int(rng.integers(len(self._shards)))]
+            row = int(rng.integers(len(shard.pictures)))
+            target = self._target(shard, row, bool(rng.random() < 0.5), None, rng)
+            rows.append([target.picture, target.parts, target.geometry, shard.appearance[row]])
+        pictures, parts, *described = (np.stack(column) for column in zip(*rows, strict=True))
+        geometry, appearance = self.standardised(*described)
+        return Portraits(
+            targets=torch.from_numpy(pictures).permute(0, 3, 1, 2),
+            parts=torch.from_numpy(parts),
+            geometry=geometry,
+            appearance=appearance,
+        )
+
+    def batch(self, step: int, recoloured: bool = True) -> Batch:
+        """The batch of a step.
+
+        `recoloured` changes the colours of half the pairs, of which `appearance` then does not tell.
+        """
+        rng = np.random.default_rng([*self._seed, step])
+        targets: list[_Target] = []
+        appearances, references, latents, is_random = [], [], [], []
         for _ in range(self._samples):
             shard = self._shards[int(rng.integers(len(self._shards)))]
             first = GROUP * int(rng.integers(len(shard.pictures) // GROUP))
             one, other = (first + int(member) for member in rng.choice(GROUP, 2, replace=False))
             mirrored = bool(rng.random() < 0.5)
-            table = augment.colour_table(rng) if rng.random() < 0.5 else None
+            table = augment.colour_table(rng) if recoloured and rng.random() < 0.5 else None
             drawn_at_random = bool(rng.random() < RANDOM_APPEARANCE)
             if drawn_at_random:
                 mirrored, table = False, None
@@ -85,15 +130,23 @@ class BatchSource:
             if rng.random() < 0.6:
                 reference = augment.photographed(reference, rng)
             references.append(reference)
+            appearances.append(shard.appearance[first])
             latents.append(self._latents(np.asarray(shard.appearance[first]), rng))
             is_random.append(drawn_at_random)
-            rows.append(self._target(shard, other, mirrored, table, rng))
-        sketches, pictures, parts, geometry = (np.stack(column) for column in zip(*rows, strict=True))
+            target = self._target(shard, other, mirrored, table, rng)
+            if rng.random() < 0.85:
+                target = replace(target, sketch=augment.augmented_sketch(target.sketch, rng))
+            targets.append(target)
+        geometry, appearance = self.standardised(
+            np.stack([target.geometry for target in targets]), np.stack(appearances)
+        )
+        pictures = torch.from_numpy(np.stack([target.picture for target in targets]))
         return Batch(
-            sketches=torch.from_numpy(sketches),
-            targets=torch.from_numpy(pictures).permute(0, 3, 1, 2),
-            parts=torch.from_numpy(parts),
-            geometry=torch.from_numpy(geometry),
+            sketches=torch.from_numpy(np.stack([target.sketch for target in targets])),
+            targets=pictures.permute(0, 3, 1, 2),
+            parts=torch.from_numpy(np.stack([target.parts for target in targets])),
+            geometry=geometry,
+            appearance=appearance,
             references=torch.from_numpy(np.stack(references)).permute(0, 3, 1, 2),
             latents=torch.from_numpy(np.stack(latents)),
             random_appearance=torch.tensor(is_random),
@@ -101,7 +154,7 @@ class BatchSource:
 
     def _target(
         self, shard: Shard, row: int, mirrored: bool, table: np.ndarray | None, rng: np.random.Generator
-    ) -> list[np.ndarray]:
+    ) -> _Target:
         sketch = np.asarray(shard.sketches[row, int(rng.integers(SKETCHES))])
         picture, part_map = np.asarray(shard.pictures[row]), np.asarray(shard.parts[row])
         geometry = shard.geometry[row].copy()
@@ -114,9 +167,15 @@ class BatchSource:
             sketch = augment.mirrored_labels(sketch)
             picture, part_map = picture[:, ::-1], mirrored_parts(part_map)
             geometry = geometry * self._signs
-        if rng.random() < 0.85:
-            sketch = augment.augmented_sketch(sketch, rng)
-        return [sketch, picture, part_map, (geometry - self._mean) / self._deviation]
+        return _Target(sketch, picture, part_map, geometry)
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    sketch: np.ndarray
+    picture: np.ndarray
+    parts: np.ndarray
+    geometry: np.ndarray
 
 
 def mirrored_parts(part_map: np.ndarray) -> np.ndarray:
@@ -124,24 +183,27 @@ def mirrored_parts(part_map: np.ndarray) -> np.ndarray:
     return part_map[:, ::-1]
 
 
-class Prefetcher:
+class Prefetcher(Generic[Made]):
     """Makes the batches of steps `first`, `first + 1`, ... on a thread of its own."""
 
-    def __init__(self, source: BatchSource, first: int, refresh_every: int = 200) -> None:
+    def __init__(
+        self, source: BatchSource, make: Callable[[int], Made], first: int, refresh_every: int = 200
+    ) -> None:
         self._source = source
-        self._queue: Queue[Batch | BaseException] = Queue(3)
+        self._make = make
+        self._queue: Queue[Made | BaseException] = Queue(3)
         self._stopped = threading.Event()
         self._refresh_every = refresh_every
         self._thread = threading.Thread(target=self._run, args=(first,), daemon=True)
         self._thread.start()
 
     def _run(self, step: int) -> None:
-        item: Batch | BaseException
+        item: Made | BaseException
         while not self._stopped.is_set():
             try:
                 if step % self._refresh_every == 0:
                     self._source.refresh()
-                item = self._source.batch(step)
+                item = self._make(step)
             except BaseException as error:  # handed to the training thread, which raises it
                 item = error
             while not self._stopped.is_set():
@@ -152,7 +214,7 @@ class Prefetcher:
                     continue
             step += 1
 
-    def next(self) -> Batch:
+    def next(self) -> Made:
         """The next step's batch; raises what its making raised."""
         item = self._queue.get()
         if isinstance(item, BaseException):

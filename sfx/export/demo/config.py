@@ -5,14 +5,14 @@ from __future__ import annotations
 from sfx.config import EncoderConfig, ModelConfig
 
 SKETCH_COARSE = EncoderConfig(22, 16, (16, 32, 48, 64), (1, 1, 1, 1), 8, 64, (0,))
-SKETCH_FINE = EncoderConfig(22, 16, (16, 32, 64, 128), (1, 2, 3, 2), 8, 96, tuple(range(8)))
-FACE_FINE = EncoderConfig(3, 16, (16, 32, 64, 96), (1, 1, 2, 1), 8, 64, tuple(range(8, 14)))
+SKETCH_FINE = EncoderConfig(22, 16, (16, 32, 64, 128), (1, 2, 3, 2), 8, 80, tuple(range(8)))
+FACE_FINE = EncoderConfig(3, 16, (16, 32, 64, 96), (1, 1, 2, 1), 8, 48, tuple(range(8, 14)))
 
 DEMO = ModelConfig(
     output_size=256,
     style_width=256,
     mapping_layers=4,
-    channels=(256, 256, 256, 128, 80, 48, 24),
+    channels=(256, 256, 256, 128, 64, 48, 16),
     geometry_layers=8,
     encoder_size=256,
     appearance_size=512,

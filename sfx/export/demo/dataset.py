@@ -165,7 +165,14 @@ def open_shards(folder: Path, split: str) -> list[Shard]:
     return shards
 
 
-def geometry_scale(shards: list[Shard]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and deviation (features,) of the geometry vectors of the first shard; deviations at least 1e-3."""
-    vectors = np.asarray(shards[0].geometry)
-    return vectors.mean(0), np.maximum(vectors.std(0), 1e-3)
+class Standardiser:
+    """Vectors less the mean of `samples` (N, n), over their deviation, cut at 4 deviations."""
+
+    def __init__(self, samples: NDArray[np.float32]) -> None:
+        self._mean = samples.mean(0)
+        self._deviation = np.maximum(samples.std(0), 1e-3)
+
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, n) -> float32 (N, n)."""
+        standard = ((vectors - self._mean) / self._deviation).clip(-4.0, 4.0)
+        return np.asarray(standard, np.float32)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sfx.export.demo.dataset import GROUP, HELD_OUT, open_shards
@@ -25,18 +26,24 @@ class Pairs:
     """uint8 (N, 3, 256, 256)."""
     parts: Tensor
     """uint8 (N, 128, 128)."""
+    geometry: NDArray[np.float32]
+    """(N, features) of the targets."""
+    appearance: NDArray[np.float32]
+    """(N, values) of the targets."""
 
 
 def held_out_pairs(folder: Path, count: int) -> Pairs:
     """The first `count` held-out pairs, one of each group: its first portrait, drawn with its second as reference."""
     shards = open_shards(folder, HELD_OUT)
-    sketches, references, targets, parts = [], [], [], []
+    sketches, references, targets, parts, geometry, appearance = [], [], [], [], [], []
     for shard in shards:
         for first in range(0, len(shard.pictures), GROUP):
             sketches.append(shard.sketches[first, 0])
             references.append(shard.pictures[first + 1])
             targets.append(shard.pictures[first])
             parts.append(shard.parts[first])
+            geometry.append(shard.geometry[first])
+            appearance.append(shard.appearance[first])
             if len(sketches) == count:
                 break
         if len(sketches) == count:
@@ -46,6 +53,8 @@ def held_out_pairs(folder: Path, count: int) -> Pairs:
         torch.from_numpy(np.stack(references)).permute(0, 3, 1, 2),
         torch.from_numpy(np.stack(targets)).permute(0, 3, 1, 2),
         torch.from_numpy(np.stack(parts)),
+        np.stack(geometry),
+        np.stack(appearance),
     )
 
 
@@ -62,6 +71,21 @@ def draw_pairs(
             codes = trainable.model.combine(
                 trainable.sketch_codes(sketches[part]), trainable.appearance_codes(references[part])
             )
+            drawn.append(trainable.draw(codes, size).clamp(-1.0, 1.0))
+    return torch.cat(drawn)
+
+
+@torch.no_grad()
+def draw_described(
+    trainable: Trainable, geometry: Tensor, appearance: Tensor, size: int, batch: int = 16
+) -> Tensor:
+    """Pictures float32 (N, 3, size, size) in [-1, 1] of standardised descriptions, by way of the teacher."""
+    trainable.eval()
+    drawn = []
+    for start in range(0, len(geometry), batch):
+        part = slice(start, start + batch)
+        with mixed_precision():
+            codes = trainable.teacher(geometry[part], appearance[part])
             drawn.append(trainable.draw(codes, size).clamp(-1.0, 1.0))
     return torch.cat(drawn)
 

@@ -37,7 +37,11 @@ def initialise(model: Spse) -> None:
             nn.init.kaiming_normal_(module.weight, a=0.2, nonlinearity="leaky_relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    _initialise_encoder(model.encoder_sketch_coarse, 1.0 / COARSE_GAIN)
+    _initialise_encoder(model.encoder_sketch_coarse, 0.0)
+    # A constant z, so that the coarse codes wait until the fine ones have learnt; not 0, which has no direction.
+    for head in model.encoder_sketch_coarse.styles.values():
+        assert isinstance(head, StyleHead)
+        head.linear.bias.normal_(std=1.0 / COARSE_GAIN)
     _initialise_encoder(model.encoder_sketch_fine, CODE_DEVIATION / FINE_GAIN)
     _initialise_encoder(model.encoder_face_fine, CODE_DEVIATION / FINE_GAIN)
     last = model.decoder.style[-1]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sfx.export.demo.dataset import PARTS
+from sfx.export.networks import Decoder
 
 PART_WEIGHTS: Mapping[str, float] = {
     "background": 0.8,
@@ -82,3 +83,19 @@ def geometry_loss(predicted: Tensor, actual: Tensor) -> Tensor:
     fifth of all variance, other settings having changed as well.
     """
     return F.smooth_l1_loss(predicted, actual.clamp(-4.0, 4.0))
+
+
+def style_loss(decoder: Decoder, predicted: Tensor, target: Tensor, first: int = 0) -> Tensor:
+    """How wrong codes (N, layers, style_width) of layers `first`, `first + 1`, ... are: 0 if right, 1 if constant.
+
+    Codes matter by the styles that the modulations make of them: squared differences of styles as a share of
+    the target's variance over the batch, averaged over the modulated convolutions.
+    """
+    shares = []
+    for conv, layer in decoder.modulated_convolutions():
+        if not first <= layer < first + target.shape[1]:
+            continue
+        wrong = F.linear(predicted[:, layer - first] - target[:, layer - first], conv.modulation.weight)
+        wanted = F.linear(target[:, layer - first], conv.modulation.weight)
+        shares.append(wrong.square().mean() / (wanted.var(0).mean() + 1e-6))
+    return torch.stack(shares).mean()

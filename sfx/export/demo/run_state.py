@@ -29,6 +29,10 @@ class RunState:
     optimiser: Mapping[str, Any]
     critic: Mapping[str, Any] | None
     """State of the discriminator and its optimiser, once there is one."""
+    phase: str
+    """Value of the `Phase` it is in."""
+    phase_began: int
+    """Step at which that began."""
     step: int
     seconds: float
     """Training time so far."""

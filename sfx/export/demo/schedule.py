@@ -5,6 +5,18 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Phase(Enum):
+    """What learns."""
+
+    DECODER = "decoder"
+    """Synthesis, from the descriptions of portraits."""
+    ENCODERS = "encoders"
+    """The encoders and the mapping network, towards the codes that synthesis learned to draw."""
+    TOGETHER = "together"
+    """All networks, through the picture."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,10 @@ class Schedule:
     """Until then pictures are drawn and compared at a quarter of their size."""
     half_size_minutes: float
     """Until then at half their size."""
+    decoder_minutes: float = 0.0
+    """Until then `Phase.DECODER`."""
+    encoders_minutes: float = 0.0
+    """Until then `Phase.ENCODERS`, from then on `Phase.TOGETHER`."""
     learning_rate: float = 8e-4
     warm_up_steps: int = 60
     decay_from: float = 0.6
@@ -24,8 +40,14 @@ class Schedule:
     last_rate: float = 0.03
     """Learning rate at the end, as a share of `learning_rate`."""
 
+    def phase(self, minutes: float) -> Phase:
+        """What learns at that time."""
+        if minutes < self.decoder_minutes:
+            return Phase.DECODER
+        return Phase.ENCODERS if minutes < self.encoders_minutes else Phase.TOGETHER
+
     def rate(self, step: int, minutes: float) -> float:
-        """The learning rate of a step: warm-up, constant, then half a cosine."""
+        """The learning rate of a phase's step: warm-up, constant, then half a cosine of the whole time."""
         warm = min(1.0, (step + 1) / self.warm_up_steps)
         share = min(minutes / self.minutes, 1.0)
         if share <= self.decay_from:

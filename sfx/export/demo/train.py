@@ -12,7 +12,9 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,13 @@ from torch import Tensor
 
 from sfx.config import ModelConfig
 from sfx.errors import InputError
-from sfx.export.demo.batches import Batch, BatchSource, Prefetcher
+from sfx.export.demo.batches import Batch, BatchSource, Portraits, Prefetcher
 from sfx.export.demo.config import DEMO
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
-from sfx.export.demo.held_out import distances, draw_pairs, held_out_pairs
-from sfx.export.demo.losses import feature_weights, geometry_loss, picture_loss
+from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
+from sfx.export.demo.losses import feature_weights, geometry_loss, picture_loss, style_loss
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
-from sfx.export.demo.schedule import ComputeClock, Schedule
+from sfx.export.demo.schedule import ComputeClock, Phase, Schedule
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, optimiser_of, resized
 
 AVERAGING = 0.995
@@ -62,21 +64,20 @@ class Trainer:
         self.options = options
         self.config = config
         self.rank = rank
-        self.trainable = Trainable(config, len(names), options.seed)
+        self.source = BatchSource(options.data, options.batch, config.style_width, options.seed, rank, names)
+        self.described = self.source.described()
+        features, values = (vectors.shape[1] for vectors in self.described)
+        self.trainable = Trainable(config, features, values, options.seed)
         self.averaged = copy.deepcopy(self.trainable).requires_grad_(False)
-        self.tensors = self.trainable.trained()
         self.optimiser = optimiser_of(self.trainable)
-        self.gradients = _shared_gradients(self.tensors)
-        self.step, self.samples = 0, 0
+        self.step, self.samples, self.phase_began = 0, 0, 0
+        self.phase: Phase | None = None
         self.clock = ComputeClock(0.0)
         self.critic: dict[str, Any] | None = None
         if (options.out / CHECKPOINT).exists():
             self._resume(RunState.load(options.out))
-        source = BatchSource(options.data, options.batch, config.style_width, options.seed, rank, names)
-        self.batches = Prefetcher(source, self.step)
         self.stopping = False
-        self.sums: dict[str, float] = {}
-        self.summed = 0
+        self._enter(options.schedule.phase(self.minutes))
 
     @property
     def minutes(self) -> float:
@@ -94,7 +95,36 @@ class Trainer:
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
             group["relative_rate"] = rate
         self.step, self.samples = state.step, state.samples
+        self.phase, self.phase_began = Phase(state.phase), state.phase_began
         self.clock = ComputeClock(state.seconds)
+
+    def _enter(self, phase: Phase) -> None:
+        """Train what the phase trains; a phase that was not gone into before begins from the averaged weights."""
+        if phase is not self.phase:
+            if self.phase is not None:
+                self._refresh_average()
+                self.trainable.load_stored(self.averaged.stored())
+                self.phase_began = self.step
+                for model in (self.trainable, self.averaged):
+                    model.teacher.measure_mean(*self.described)
+                    model.centre()
+            self.phase = phase
+        self.tensors = self.trainable.trained_in(phase)
+        for name, tensor in self.trainable.trained().items():
+            tensor.requires_grad_(name in self.tensors)
+            tensor.grad = None
+        self.gradients = _shared_gradients(self.tensors)
+        averaged = self.averaged.trained()
+        self.averages = [averaged[name] for name in self.tensors]
+        steps: dict[Phase, tuple[Callable[[int], Any], Callable[[Any], Tensor]]] = {
+            Phase.DECODER: (self.source.portraits, self._decoder_loss),
+            Phase.ENCODERS: (partial(self.source.batch, recoloured=False), self._encoders_loss),
+            Phase.TOGETHER: (self.source.batch, self._picture_loss),
+        }
+        make, self.loss = steps[phase]
+        self.sums: dict[str, float] = {}
+        self.summed = 0
+        self.batches: Prefetcher[Any] = Prefetcher(self.source, make, self.step)
 
     def run(self) -> None:
         """Train until the planned time is over or a signal asks to stop; always ends with a checkpoint."""
@@ -102,6 +132,10 @@ class Trainer:
         saved = time.monotonic()
         self.clock.skip()
         while not self._finished():
+            phase = self.options.schedule.phase(self.minutes)
+            if phase is not self.phase:
+                self.batches.stop()
+                self._enter(phase)
             self._train_step(self.batches.next())
             self.clock.tick()
             self._share_clock_and_signals()
@@ -125,26 +159,76 @@ class Trainer:
         planned = self.minutes >= self.options.schedule.minutes
         return self.stopping or planned or (stop_at is not None and self.step >= stop_at)
 
-    def _train_step(self, batch: Batch) -> None:
-        schedule = self.options.schedule
-        size = schedule.size(self.minutes, self.config.output_size)
+    def _train_step(self, batch: Portraits) -> None:
         self.trainable.train()
+        loss = self.loss(batch)
+        self.gradients.zero_()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = self._update(self.options.schedule.rate(self.step - self.phase_began, self.minutes))
+        self.step += 1
+        self.samples += len(batch.targets) * self.options.processes
+        self._count(norm=norm)
+        self.summed += 1
+
+    def _decoder_loss(self, batch: Portraits) -> Tensor:
+        size = self._size()
+        with mixed_precision():
+            drawn = self.trainable.draw(self.trainable.teacher(batch.geometry, batch.appearance), size)
+        loss = picture_loss(
+            drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size)
+        )
+        self._count(loss=loss.total.item(), l1=loss.l1.item())
+        return loss.total
+
+    def _encoders_loss(self, batch: Batch) -> Tensor:
+        """The distance from the teacher's codes.
+
+        The coarse encoder adds a constant in this phase (`Trainable.centre`) and is left out, and half of the
+        references: colours are learnt in fewer samples than shapes. Both save a third of the time.
+        """
+        model, teacher = self.trainable.model, self.trainable.teacher
+        split = self.config.geometry_layers
+        some = slice(0, (len(batch.targets) + 1) // 2)
+        with torch.no_grad():
+            codes = teacher(batch.geometry, batch.appearance)
+        with mixed_precision():
+            shape = teacher.mean[:split] + self.trainable.fine_sketch_codes(batch.sketches)
+            from_codes, from_map = self.trainable.geometry(shape)
+            colours = teacher.mean[split:] + self.trainable.appearance_codes(batch.references[some])
+            at_random = model.decoder.mapping(batch.latents)[:, None]
+        of_shape = style_loss(model.decoder, shape.float(), codes[:, :split])
+        of_colours = style_loss(model.decoder, colours.float(), codes[some, split:], split)
+        of_latents = style_loss(
+            model.decoder, at_random.float().expand(-1, codes.shape[1] - split, -1), codes[:, split:], split
+        )
+        of_geometry = geometry_loss(from_codes, batch.geometry)
+        guides = of_geometry + geometry_loss(from_map, batch.geometry)
+        self._count(
+            shape=of_shape.item(),
+            colours=of_colours.item(),
+            latents=of_latents.item(),
+            geometry=of_geometry.item(),
+        )
+        return of_shape + of_colours + of_latents + guides
+
+    def _picture_loss(self, batch: Batch) -> Tensor:
+        size = self._size()
         with mixed_precision():
             sketch_codes = self.trainable.sketch_codes(batch.sketches)
             codes = self._with_appearance(sketch_codes, batch)
             from_codes, from_map = self.trainable.geometry(sketch_codes)
             drawn = self.trainable.draw(codes, size)
-        target = resized(as_floats(batch.targets), size)
-        loss = picture_loss(drawn, target, feature_weights(batch.parts, size))
+        loss = picture_loss(
+            drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size)
+        )
         of_geometry = geometry_loss(from_codes, batch.geometry)
         guides = of_geometry + geometry_loss(from_map, batch.geometry)
-        total = loss.total + schedule.geometry_weight(self.minutes) * guides
-        self.gradients.zero_()
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = self._update(schedule.rate(self.step, self.minutes))
-        self.step += 1
-        self.samples += len(target) * self.options.processes
-        self._count(loss=loss.total.item(), l1=loss.l1.item(), geometry=of_geometry.item(), norm=norm)
+        self._count(loss=loss.total.item(), l1=loss.l1.item(), geometry=of_geometry.item())
+        return loss.total + self.options.schedule.geometry_weight(self.minutes) * guides
+
+    def _size(self) -> int:
+        """Side of the pictures that are trained on now."""
+        return self.options.schedule.size(self.minutes, self.config.output_size)
 
     def _with_appearance(self, sketch_codes: Tensor, batch: Batch) -> Tensor:
         """Codes of a batch: each sample's reference or latent gives the appearance."""
@@ -169,8 +253,7 @@ class Trainer:
         self.optimiser.step()
         with torch.no_grad():
             decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
-            averaged = list(self.averaged.trained().values())
-            torch._foreach_lerp_(averaged, list(self.tensors.values()), 1.0 - decay)
+            torch._foreach_lerp_(self.averages, list(self.tensors.values()), 1.0 - decay)
         return norm
 
     def _share_clock_and_signals(self) -> None:
@@ -185,21 +268,21 @@ class Trainer:
     def _count(self, **values: float) -> None:
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.summed += 1
 
     def _report(self, since: float) -> None:
         per_step = self.options.batch * self.options.processes
         means = {name: value / self.summed for name, value in self.sums.items()}
         speed = self.summed * per_step / max(self.clock.seconds - since, 1e-9)
-        size = self.options.schedule.size(self.minutes, self.config.output_size)
+        assert self.phase is not None
         log(
             self.options.out,
             kind="train",
+            phase=self.phase.value,
             minutes=self.minutes,
             step=self.step,
-            size=size,
+            size=self._size(),
             **means,
-            rate=self.options.schedule.rate(self.step, self.minutes),
+            rate=self.options.schedule.rate(self.step - self.phase_began, self.minutes),
             samples_per_second=speed,
         )
         self.sums, self.summed = {}, 0
@@ -209,14 +292,20 @@ class Trainer:
         for averaged, trained in zip(self.averaged.buffers(), self.trainable.buffers(), strict=True):
             if averaged is not self.averaged.model.latent_avg:
                 averaged.copy_(trained)
+        if self.phase is Phase.ENCODERS:
+            self.averaged.centre()
 
     def _evaluate(self) -> None:
         """Held-out figures and a sample grid of the averaged model, by the first process."""
         if self.rank == 0:
             self._refresh_average()
-            size = self.options.schedule.size(self.minutes, self.config.output_size)
+            size = self._size()
             pairs = held_out_pairs(self.options.data, 64)
-            drawn = draw_pairs(self.averaged, pairs.sketches, pairs.references, size)
+            if self.phase is Phase.DECODER:
+                described = self.source.standardised(pairs.geometry, pairs.appearance)
+                drawn = draw_described(self.averaged, *described, size)
+            else:
+                drawn = draw_pairs(self.averaged, pairs.sketches, pairs.references, size)
             l1, psnr = distances(drawn, pairs.targets)
             log(
                 self.options.out,
@@ -233,7 +322,8 @@ class Trainer:
                 as_bytes(drawn[:8]),
                 pairs.targets[:8],
             ]
-            rows += self._example_rows(size)
+            if self.phase is not Phase.DECODER:
+                rows += self._example_rows(size)
             write_grid(self.options.out / f"grid_{int(self.minutes):04d}.png", rows)
         self.clock.skip()
 
@@ -248,6 +338,7 @@ class Trainer:
         return [coloured(sketches), references, as_bytes(drawn)]
 
     def _save(self) -> None:
+        assert self.phase is not None
         if self.rank == 0:
             self._refresh_average()
             RunState(
@@ -255,6 +346,8 @@ class Trainer:
                 averaged=self.averaged.stored(),
                 optimiser=self.optimiser.state_dict(),
                 critic=self.critic,
+                phase=self.phase.value,
+                phase_began=self.phase_began,
                 step=self.step,
                 seconds=self.clock.seconds,
                 samples=self.samples,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -12,28 +12,48 @@ from torch import Tensor, nn
 from sfx.config import ModelConfig
 from sfx.export.demo.initialise import initialise
 from sfx.export.demo.prelu import use_fast_prelu
-from sfx.export.networks import Spse
+from sfx.export.demo.schedule import Phase
+from sfx.export.demo.teacher import Teacher
+from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse, StyleHead
 from sfx.export.operators import ModulatedConv2d
 
-MAPPING_RATE = 50.0
-"""Learning rate of the mapping network relative to the others, against its stored scale of 0.01."""
+MAPPING_RATE = 800.0
+"""Learning rate of the mapping network relative to the others, against the scale of its stored weights: 0.01, and
+over the root of its width. With 50 it had learnt nothing where a plain network had learnt all colours."""
 SYNTHESIS_RATE = 0.4
 """Learning rate of synthesis relative to the others, counted after the scale that its stored weights are used with."""
 FINE_OUTPUT_RATE = 0.5
 COARSE_OUTPUT_RATE = 0.08
 """Learning rates of the style heads' last layers, which the gains of 6 and 60 follow."""
+LEARNING: Mapping[Phase, tuple[str, ...]] = {
+    Phase.DECODER: (
+        "teacher.",
+        "model.decoder.input",
+        "model.decoder.conv",
+        "model.decoder.to_rgb",
+    ),
+    Phase.ENCODERS: (
+        "model.encoder_sketch_fine.",
+        "model.encoder_face_fine.",
+        "model.decoder.style.",
+        "code_reader.",
+        "map_reader.",
+    ),
+    Phase.TOGETHER: ("model.", "code_reader.", "map_reader."),
+}
+"""How the names of the tensors begin that a phase trains."""
 READ_SIDE = 8
 """Side to which c3 is averaged before geometry is read off it."""
 
 
 class Trainable(nn.Module):
-    """A model with its trainable latent average, and two linear heads that read the geometry of the portrait.
+    """A model with its trainable latent average, its teacher, and two linear heads that read a portrait's geometry.
 
-    One reads the fine sketch encoder's deepest map c3, which teaches the trunk to see; the other the codes,
-    which teaches the style heads to hand on what it saw. Both are thrown away after training.
+    One head reads the fine sketch encoder's deepest map c3, which teaches the trunk to see; the other the codes,
+    which teaches the style heads to hand on what it saw. Heads and teacher are thrown away after training.
     """
 
-    def __init__(self, config: ModelConfig, features: int, seed: int) -> None:
+    def __init__(self, config: ModelConfig, features: int, values: int, seed: int) -> None:
         super().__init__()
         # The constructors draw weights too; processes that share gradients must begin alike.
         torch.manual_seed(seed)
@@ -50,12 +70,30 @@ class Trainable(nn.Module):
         self.model.latent_avg.requires_grad_(True)
         self.code_reader = nn.Linear(config.geometry_layers * config.style_width, features)
         self.map_reader = nn.Linear(config.sketch_fine.widths[3] * READ_SIDE**2, features)
+        self.teacher = Teacher(config, features, values)
         self._deepest_map = torch.zeros(())
         self.model.encoder_sketch_fine.body[-1].register_forward_hook(self._keep_deepest_map)
 
     def sketch_codes(self, sketches: Tensor) -> Tensor:
         """Label maps uint8 (N, H, W) -> sketch codes (N, n_styles, style_width)."""
         return self.model.sketch_codes(one_hot(sketches, self.model.config.label_count))
+
+    def fine_sketch_codes(self, sketches: Tensor) -> Tensor:
+        """Label maps uint8 (N, H, W) -> what the fine encoder adds to the geometry layers (N, layers, width)."""
+        label_count = self.model.config.label_count
+        codes: Tensor = FINE_GAIN * self.model.encoder_sketch_fine(one_hot(sketches, label_count))
+        return codes
+
+    @torch.no_grad()
+    def centre(self) -> None:
+        """Set `latent_avg` so that codes are the teacher's mean plus what the fine encoders add.
+
+        The coarse encoder's head starts constant (`initialise`), and with it the w that it adds to every layer.
+        """
+        head = self.model.encoder_sketch_coarse.styles["0"]
+        assert isinstance(head, StyleHead)
+        w = self.model.decoder.mapping(COARSE_GAIN * head.linear.bias[None])
+        self.model.latent_avg.copy_(self.teacher.mean - w)
 
     def _keep_deepest_map(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
         self._deepest_map = output if self.training else torch.zeros(())
@@ -82,6 +120,11 @@ class Trainable(nn.Module):
     def trained(self) -> dict[str, Tensor]:
         """Everything that the optimiser changes, by name."""
         return {**dict(self.named_parameters()), "model.latent_avg": self.model.latent_avg}
+
+    def trained_in(self, phase: Phase) -> dict[str, Tensor]:
+        """What the optimiser changes in a phase, by name."""
+        learning = LEARNING[phase]
+        return {name: tensor for name, tensor in self.trained().items() if name.startswith(learning)}
 
     def stored(self) -> dict[str, Tensor]:
         """Everything that a checkpoint keeps, by name."""
