@@ -70,3 +70,9 @@ def sample_appearance(seed: int = 0, size: int = 512) -> NDArray[np.uint8]:
     pen.ellipse((212, 358, 300, 392), fill=(190, 80, 80))
     soft = canvas.filter(ImageFilter.GaussianBlur(4)).resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(soft).copy()
+
+
+def sample_pairs(count: int, size: int, appearance_size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Label maps (count, size, size) and pictures (count, appearance_size, appearance_size, 3), no two alike."""
+    label_maps = np.stack([sample_label_map(seed, size) for seed in range(count)])
+    return label_maps, np.stack([sample_appearance(seed, appearance_size) for seed in range(count)])

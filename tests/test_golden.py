@@ -33,11 +33,12 @@ from sfx.export.emulation import emulate
 from sfx.export.exporter import export
 from sfx.export.graphs import graphs
 from sfx.export.half import half_form
-from sfx.export.half_proof import half_share, peak_signal_to_noise
+from sfx.export.half_proof import half_share
 from sfx.export.onnx_files import expose, write_onnx
 from sfx.export.proof import Published
 from sfx.runtime import codes as codes_of
 from sfx.runtime.pictures import fit_appearance, shrink
+from sfx.signal_to_noise import psnr
 from tests.conftest import SHARED
 
 GOLDEN = SHARED / "golden"
@@ -190,9 +191,9 @@ def test_fp16_is_near_the_original(half_files: Path, golden: dict[str, np.ndarra
     codes = emulated(half_files, "sketch_encoder", {"label_map": label_map})["sketch_codes"]
     codes[:, 8:] += emulated(half_files, "appearance_encoder", {"appearance": photo})["appearance_codes"]
     image = emulated(half_files, "synthesis", {"codes": codes})["image_float"]
-    assert peak_signal_to_noise("image_float", golden["image_1024_crop"], image[:, :, 384:640, 384:640]) > 65
+    assert psnr(golden["image_1024_crop"], image[:, :, 384:640, 384:640], peak=2.0) > 65
     pooled = image.reshape(1, 3, 256, 4, 256, 4).mean((3, 5))
-    assert peak_signal_to_noise("image_float", golden["image_256"], pooled) > 65
+    assert psnr(golden["image_256"], pooled, peak=2.0) > 65
 
 
 def test_fp16_files_are_small(half_files: Path, full: Full) -> None:

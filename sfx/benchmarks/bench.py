@@ -22,9 +22,11 @@ from sfx.benchmarks.environment import describe
 from sfx.benchmarks.folder import FolderRun, run_folder
 from sfx.benchmarks.machine import Ceilings, measure_ceilings
 from sfx.engines.backends import choose
+from sfx.engines.recorded import difference
 from sfx.errors import EngineError
 from sfx.runtime.pipeline import Pipeline, Pixels
-from sfx.samples import sample_appearance, sample_label_map
+from sfx.samples import sample_pairs
+from sfx.signal_to_noise import psnr
 
 STAGES = ("sketch_encoder", "appearance_encoder", "synthesis")
 QUALITY_FACES = 4
@@ -130,16 +132,9 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
         [measure_ceilings(one.choice.precision) for one in pipelines] if choice.device.kind == "cpu" else []
     )
     cold_start_ms, peak_rss_mb = cold_start(pipeline)
-    manifest = bundle.manifest
-    about = {
-        "path": str(bundle.path),
-        "output_size": pipeline.config.output_size,
-        "source": dict(manifest.source),
-        "parameters": sum(graph.parameters for graph in manifest.graphs),
-    }
     return Report(
         environment=describe(),
-        bundle=about,
+        bundle=about_bundle(pipeline),
         cases=cases,
         cold_start_ms=cold_start_ms,
         peak_rss_mb=peak_rss_mb,
@@ -151,22 +146,33 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
     )
 
 
+def about_bundle(pipeline: Pipeline) -> dict[str, object]:
+    """What the report says of the model."""
+    manifest = pipeline.bundle.manifest
+    return {
+        "path": str(pipeline.bundle.path),
+        "output_size": pipeline.config.output_size,
+        "source": dict(manifest.source),
+        "parameters": sum(graph.parameters for graph in manifest.graphs),
+    }
+
+
 def _quality(first: Pipeline, other: Pipeline) -> Quality:
     """The same sample faces by both."""
-    faces = [_sample_faces(one).astype(np.float64) for one in (first, other)]
-    difference = faces[0] - faces[1]
-    error = float(np.mean(difference**2))
-    psnr = float("inf") if error == 0 else 10 * float(np.log10(255.0**2 / error))
-    return Quality(other.choice.precision, first.choice.precision, psnr, int(np.abs(difference).max()))
+    expected, found = _sample_faces(first), _sample_faces(other)
+    return Quality(
+        other.choice.precision,
+        first.choice.precision,
+        psnr(expected, found, 255.0),
+        int(difference(expected, found)),
+    )
 
 
 def _sample_faces(pipeline: Pipeline) -> Pixels:
     config = pipeline.config
-    faces = []
-    for seed in range(QUALITY_FACES):
-        appearance_codes = pipeline.encode_appearance(sample_appearance(seed, config.appearance_size))
-        faces.append(pipeline.draw(sample_label_map(seed, config.encoder_size), appearance_codes))
-    return np.stack(faces)
+    label_maps, photos = sample_pairs(QUALITY_FACES, config.encoder_size, config.appearance_size)
+    pairs = zip(label_maps, photos, strict=True)
+    return np.stack([pipeline.draw(sketch, pipeline.encode_appearance(photo)) for sketch, photo in pairs])
 
 
 def run_rounds(runners: Sequence[Runner], iterations: int, warmup: int) -> list[Case]:
@@ -190,8 +196,7 @@ def run_rounds(runners: Sequence[Runner], iterations: int, warmup: int) -> list[
 def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
     """The cases `interactive` and `first` of a bundle, at one batch size."""
     config = pipeline.config
-    label_maps = np.stack([sample_label_map(seed, config.encoder_size) for seed in range(batch)])
-    photos = np.stack([sample_appearance(seed, config.appearance_size) for seed in range(batch)])
+    label_maps, photos = sample_pairs(batch, config.encoder_size, config.appearance_size)
     kept = pipeline.encode_appearance(photos)
 
     def interactive() -> StageTimes:

@@ -25,7 +25,7 @@ from sfx.engines.bundle import Bundle
 from sfx.errors import MissingPackageError
 from sfx.runtime.codes import add_appearance
 from sfx.runtime.pipeline import Pipeline
-from sfx.samples import sample_appearance, sample_label_map
+from sfx.samples import sample_pairs
 
 EAGER = "eager original"
 COMPILED = "torch.compile of the original"
@@ -71,7 +71,8 @@ def _original_runners(config: ModelConfig, batch: int, with_compiled: bool) -> t
     torch.manual_seed(0)
     model = Spse(config.with_all_heads())
     published = Published(config, model.state_dict(), model.latent_avg, all_heads=True)
-    label_map, appearance = (torch.from_numpy(array) for array in _samples(config, batch))
+    samples = sample_pairs(batch, config.encoder_size, config.appearance_size)
+    label_map, appearance = (torch.from_numpy(array) for array in samples)
     split = config.geometry_layers
 
     def runner(name: str, sketch_codes: Any, appearance_codes: Any, image: Any) -> Runner:
@@ -123,7 +124,7 @@ def _plain_openvino(bundle: Bundle) -> GraphCall:
 
 def _graph_runner(name: str, backend: str, batch: int, pipeline: Pipeline, call: GraphCall) -> Runner:
     config = pipeline.config
-    label_map, appearance = _samples(config, batch)
+    label_map, appearance = sample_pairs(batch, config.encoder_size, config.appearance_size)
 
     def run() -> StageTimes:
         watch = Stopwatch()
@@ -136,10 +137,3 @@ def _graph_runner(name: str, backend: str, batch: int, pipeline: Pipeline, call:
         return watch.times
 
     return Runner(name, batch, backend, "cpu", "fp32", run)
-
-
-def _samples(config: ModelConfig, batch: int) -> tuple[Any, Any]:
-    """Label maps and photos of a batch."""
-    label_maps = np.stack([sample_label_map(seed, config.encoder_size) for seed in range(batch)])
-    photos = np.stack([sample_appearance(seed, config.appearance_size) for seed in range(batch)])
-    return label_maps, photos

@@ -74,7 +74,7 @@ class OpenVinoEngine:
             results = request.infer(dict(feeds), share_inputs=True)
         except RuntimeError as error:
             raise EngineError(
-                f"graph {self._graph.name}: OpenVINO failed to run it: {_first_line(error)}"
+                f"graph {self._graph.name}: OpenVINO failed to run it: {_last_line(error)}"
             ) from error
         # Copies: the request writes its next results into the same memory.
         return {name: np.array(results[name]) for name in self.outputs}
@@ -86,7 +86,7 @@ class OpenVinoEngine:
                 self._requests[batch] = self._compile(batch).create_infer_request()
             except RuntimeError as error:
                 where = self._bundle.path / self._graph.file.path
-                raise EngineError(f"{where}: OpenVINO failed to compile it: {_first_line(error)}") from error
+                raise EngineError(f"{where}: OpenVINO failed to compile it: {_last_line(error)}") from error
         return self._requests[batch]
 
     def close(self) -> None:
@@ -141,6 +141,7 @@ class OpenVinoEngine:
         return kept
 
 
-def _first_line(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
+    """OpenVINO says first where in its source it fails, and why at the end."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

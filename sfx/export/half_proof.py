@@ -17,6 +17,7 @@ from sfx.export.graphs import IMAGE_FLOAT, Graph
 from sfx.export.half import half_form
 from sfx.export.networks import Spse
 from sfx.export.proof import Arrays
+from sfx.signal_to_noise import psnr, snr
 
 LEAST_IMAGE_DB = 60.0
 """An image below this is not exported: at 60 dB the root mean square error is 0.26 levels of 255."""
@@ -64,7 +65,7 @@ def compare(graph: str, emulated: Emulated, single: Arrays, expected: Arrays, sh
     for layer, values in emulated.layers.items():
         if not np.isfinite(values).all():
             raise ParityError(f"graph {graph}, layer {layer}: expected finite values in FP16, found overflow")
-    layers = {layer: signal_to_noise(single[layer], emulated.layers[layer]) for layer in single}
+    layers = {layer: _limited(snr(single[layer], emulated.layers[layer])) for layer in single}
     worst = min(layers, key=layers.__getitem__, default="")
     worst_db = layers.get(worst, MOST_DB)
     accuracies = []
@@ -73,7 +74,7 @@ def compare(graph: str, emulated: Emulated, single: Arrays, expected: Arrays, sh
             continue
         if not np.isfinite(values).all():
             raise ParityError(f"graph {graph}, output {tensor}: expected finite values in FP16, found NaN")
-        ratio = peak_signal_to_noise(tensor, expected[tensor][: len(values)], values)
+        ratio = tensor_psnr(tensor, expected[tensor][: len(values)], values)
         if tensor == IMAGE_FLOAT and ratio < LEAST_IMAGE_DB:
             raise ParityError(
                 f"graph {graph}: expected the image in FP16 within {LEAST_IMAGE_DB:g} dB of FP32, found "
@@ -83,16 +84,10 @@ def compare(graph: str, emulated: Emulated, single: Arrays, expected: Arrays, sh
     return accuracies
 
 
-def peak_signal_to_noise(tensor: str, expected: Array, found: Array) -> float:
-    """20 log10(peak / root mean square error) in dB."""
+def tensor_psnr(tensor: str, expected: Array, found: Array) -> float:
+    """Peak signal-to-noise ratio of one of a graph's tensors, in dB, at most `MOST_DB` either way."""
     peak = IMAGE_PEAK if tensor == IMAGE_FLOAT else float(np.abs(expected).max())
-    return _decibels(peak**2, float(np.square(expected - found, dtype=np.float64).mean()))
-
-
-def signal_to_noise(expected: Array, found: Array) -> float:
-    """10 log10(sum expected^2 / sum (expected - found)^2) in dB."""
-    signal = float(np.square(expected, dtype=np.float64).sum())
-    return _decibels(signal, float(np.square(expected - found, dtype=np.float64).sum()))
+    return _limited(psnr(expected, found, peak))
 
 
 def half_share(path: Path) -> float:
@@ -105,10 +100,8 @@ def half_share(path: Path) -> float:
     return work[ir.DataType.FLOAT16] / total if total else 0.0
 
 
-def _decibels(signal: float, noise: float) -> float:
-    if noise == 0:
-        return MOST_DB
-    return min(MOST_DB, 10.0 * math.log10(signal / noise)) if signal > 0 else 0.0
+def _limited(decibels: float) -> float:
+    return max(-MOST_DB, min(MOST_DB, decibels))
 
 
 def _dtype(value: ir.Value) -> ir.DataType:

@@ -19,14 +19,14 @@ from sfx.config import EncoderConfig, ModelConfig
 from sfx.engines.backends import Choice
 from sfx.engines.bundle import Bundle, sha256
 from sfx.engines.engine import Array
-from sfx.engines.manifest import BundleFile, GraphEntry, Manifest, Measurement
+from sfx.engines.manifest import BundleFile, GraphEntry, Measurement
 from sfx.engines.recorded import TOLERANCES, check_alive, check_tolerance, difference
 from sfx.export import reference
 from sfx.export.checkpoint import Checkpoint
 from sfx.export.graphs import IMAGE_FLOAT, Graph
 from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse
 from sfx.export.onnx_files import expose
-from sfx.samples import sample_appearance, sample_label_map
+from sfx.samples import sample_pairs
 
 IMAGE_TOLERANCES = {"fp32": 1e-3, "fp16": 3e-2}
 """Of images in [-1, 1] before rounding, by a graph's precision; every other tensor holds codes. In FP16 the worst
@@ -91,8 +91,7 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
     """Seeded inputs of two unlike faces, and what the published form makes of them, by tensor name."""
     config = checkpoint.config
     published = Published(config, checkpoint.state, checkpoint.latent_avg)
-    label_map = np.stack([sample_label_map(seed, config.encoder_size) for seed in (0, 1)])
-    appearance = np.stack([sample_appearance(seed, config.appearance_size) for seed in (0, 1)])
+    label_map, appearance = sample_pairs(2, config.encoder_size, config.appearance_size)
     z = np.random.default_rng(0).standard_normal((2, config.style_width)).astype(np.float32)
     # One face at a time: the original's weights are per sample, and a batch doubles its memory.
     with torch.inference_mode():
@@ -133,7 +132,8 @@ def prove_engine(
     if graph.named:
         draft, entry = _exposed(graph, draft, entry)
     batch = len(proof[graph.inputs[0].name])
-    engine = choice.load(replace(draft, manifest=_only(draft.manifest, entry)), entry.name, batch)
+    with_entry = replace(draft, manifest=replace(draft.manifest, graphs=(entry,)))
+    engine = choice.load(with_entry, entry.name, batch)
     try:
         outputs = engine({spec.name: proof[spec.name] for spec in graph.inputs})
     finally:
@@ -162,10 +162,6 @@ def _exposed(graph: Graph, draft: Bundle, entry: GraphEntry) -> tuple[Bundle, Gr
     expose(draft.path / entry.file.path, graph, path)
     file = BundleFile(path.name, path.stat().st_size, sha256(path))
     return draft, replace(entry, file=file, outputs=(*graph.outputs, *graph.named))
-
-
-def _only(manifest: Manifest, entry: GraphEntry) -> Manifest:
-    return replace(manifest, graphs=(entry,))
 
 
 def worst(measurements: list[Measurement]) -> Iterator[Measurement]:

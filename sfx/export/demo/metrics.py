@@ -34,12 +34,6 @@ def l1(drawn: Picture, target: Picture) -> float:
     return float(np.abs(drawn.astype(np.float64) - target).mean() / 255.0)
 
 
-def psnr(drawn: Picture, target: Picture) -> float:
-    """Peak signal-to-noise ratio in dB."""
-    error = np.square(drawn.astype(np.float64) - target).mean()
-    return float(10.0 * np.log10(255.0**2 / max(error, 1e-6)))
-
-
 def perceptual_distance(drawn: Picture, target: Picture) -> float:
     """1 - the mean structural similarity (Wang et al. 2004) at full, half and quarter size; 0 is equal."""
     similarities = []
