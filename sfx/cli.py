@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfx import __version__
-from sfx.cli_bench import bench_options, bench_plan, measure
+from sfx.cli_bench import baseline, bench_options, bench_plan, measure
 from sfx.cli_compile import build_options, compile_options, compile_targets, expect_targets, telling
-from sfx.errors import SfxError
+from sfx.cli_errors import OneLineErrorsGroup
 
 if TYPE_CHECKING:
     from sfx.runtime.faces import Options
@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-class _OneLineErrors(click.Group):
-    """Turns what sfx raises on purpose into one line and exit code 1; usage errors stay click's, with 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except SfxError as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
-
-
-@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineErrorsGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sfx")
 def main() -> None:
     """Sketch-to-face at drawing speed: export a model, run it, measure it."""
@@ -312,9 +302,9 @@ def interpret(
 @bench_options
 def bench(**settings: Any) -> None:
     """Measure latency, cold start and memory of a bundle on this machine."""
-    plan = bench_plan(settings)
+    plan, old = bench_plan(settings), baseline(settings)
     with _load(settings) as pipeline:
-        measure(pipeline, plan, settings)
+        measure(pipeline, plan, old, settings)
 
 
 @main.command()

@@ -78,14 +78,29 @@ def bench_plan(settings: Mapping[str, Any]) -> Plan:
     )
 
 
-def measure(pipeline: Pipeline, plan: Plan, settings: Mapping[str, Any]) -> None:
-    """Measure, print and write the report; exit with 1 where a case became slower than `--compare` says."""
-    from sfx.benchmarks.bench import run_bench
-    from sfx.benchmarks.compare import compare, read_report
+def baseline(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The report of `--compare`. Raises InputError where nothing could be compared with it on this machine."""
+    from sfx.benchmarks.compare import expect_same, read_report
+    from sfx.benchmarks.environment import describe
+
+    if settings["old_file"] is None:
+        return None
+    old = read_report(settings["old_file"])
+    expect_same("environment", old, describe())
+    return old
+
+
+def measure(
+    pipeline: Pipeline, plan: Plan, old: Mapping[str, Any] | None, settings: Mapping[str, Any]
+) -> None:
+    """Measure, print and write the report; exit with 1 where a case became slower than in the `old` one."""
+    from sfx.benchmarks.bench import about_bundle, run_bench
+    from sfx.benchmarks.compare import compare, expect_same
     from sfx.benchmarks.page import write_html
     from sfx.benchmarks.report import print_report, to_json, write_json
 
-    old = read_report(settings["old_file"]) if settings["old_file"] is not None else None
+    if old is not None:
+        expect_same("bundle", old, about_bundle(pipeline))
     report = run_bench(pipeline, plan)
     print_report(report)
     if settings["json_file"] is not None:

@@ -12,7 +12,14 @@ from sfx.errors import InputError
 
 MAX_REPORT_BYTES = 64 << 20
 
+_DECIDING: Mapping[str, tuple[str, ...]] = {
+    "environment": ("cpu", "cores"),
+    "bundle": ("output_size", "parameters"),
+}
+"""Parts of a report, and what in them has to be the same for its times to be comparable."""
+
 Key = tuple[str, int, str, str, str]
+"""Name, batch, backend, device and precision of a case."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Change:
 
 
 def read_report(path: Path) -> Mapping[str, Any]:
-    """A report that `sfx bench --json` wrote. Raises InputError for anything else."""
+    """A report of `sfx bench --json` that has all that `compare` reads. Raises InputError for anything else."""
     try:
         if path.stat().st_size > MAX_REPORT_BYTES:
             raise InputError(
@@ -54,22 +61,36 @@ def read_report(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, dict) or content.get("schema") != 1:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
         raise InputError(f"{path}: expected a bench report of schema 1, found {found!r}")
+    for part in _DECIDING:
+        if not isinstance(content.get(part), dict):
+            raise InputError(f"{path}: expected a bench report with an object '{part}', found none")
+    try:
+        _medians(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return content
+
+
+def expect_same(part: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise InputError where the machine or model differs: times of two machines say nothing about the code.
+
+    part: "environment" or "bundle" of the report `before`; now: the same part of this run.
+    """
+    for key in _DECIDING[part]:
+        old = before[part].get(key)
+        if old != now[key]:
+            raise InputError(
+                f"compare: expected the {part}'s {key} of the old report, {old}, found {now[key]}"
+            )
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     """Cases that both reports have, by name, batch, backend, device and precision.
 
-    Raises InputError where they have none in common, or where the machines or models differ: times of two
-    machines say nothing about the code.
+    Raises InputError where they have none in common, or where `expect_same` finds machines or models apart.
     """
-    for part, keys in (("environment", ("cpu", "cores")), ("bundle", ("output_size", "parameters"))):
-        for key in keys:
-            old, new = before.get(part, {}).get(key), after[part][key]
-            if old != new:
-                raise InputError(
-                    f"compare: expected the {part}'s {key} of the old report, {old}, found {new}"
-                )
+    for part in _DECIDING:
+        expect_same(part, before, after[part])
     old_cases, new_cases = _medians(before), _medians(after)
     shared = [key for key in new_cases if key in old_cases]
     if not shared:
@@ -86,9 +107,7 @@ def _medians(report: Mapping[str, Any]) -> dict[Key, float]:
             for case in report["cases"]
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"compare: expected cases with medians in the report, found damage: {error!r}"
-        ) from error
+        raise InputError(f"expected cases with medians in the report, found damage: {error!r}") from error
 
 
 def _title(key: Key) -> str:

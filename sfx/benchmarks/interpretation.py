@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfx.benchmarks.confusion import FAMILY_OF, MISSED, confusion_picture
-from sfx.errors import InputError, SfxError
+from sfx.cli_errors import OneLineErrors
+from sfx.errors import InputError
 from sfx.labels import CLASSES, FAMILIES, MAX_LABEL
 from sfx.runtime.interpreter import Interpreter
 from sfx.runtime.interpreter.strokes import Sketch
@@ -223,7 +224,7 @@ def calibration(compared: list[Compared]) -> dict[str, Any]:
     return {"bins": rows, "expected_calibration_error": error}
 
 
-@click.command(help=__doc__)
+@click.command(cls=OneLineErrors, help=__doc__)
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--synthetic",
@@ -269,10 +270,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        main.main(standalone_mode=False)
-    except SfxError as error:
-        raise SystemExit(f"error: {error}") from error
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from error
+    main()

@@ -13,6 +13,7 @@ import numpy as np
 from sfx.benchmarks.bench import Case, Report
 from sfx.benchmarks.charts import Bar, bars, curve, scatter
 from sfx.benchmarks.report import OWN_CASES, ratios, shares_of_peak, summary_ms, to_json
+from sfx.runtime.pictures import write_text
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
@@ -24,8 +25,8 @@ td:first-child, th:first-child { text-align: left } .note { color: #5b6673 } svg
 
 
 def write_html(report: Report, path: Path) -> None:
-    """Write the page to `path`."""
-    path.write_text(page(report), encoding="utf-8")
+    """Write the page to `path`; raises InputError where it cannot be."""
+    write_text(path, page(report))
 
 
 def page(report: Report) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from sfx.benchmarks.bench import Case, Report
 from sfx.benchmarks.peers import EAGER
+from sfx.runtime.pictures import write_text
 
 SCHEMA = 1
 OWN_CASES = ("interactive", "first")
@@ -115,8 +116,8 @@ def to_json(report: Report) -> dict[str, object]:
 
 
 def write_json(report: Report, path: Path) -> None:
-    """Write the report to `path`."""
-    path.write_text(json.dumps(to_json(report), indent=2) + "\n", encoding="utf-8")
+    """Write the report to `path`; raises InputError where it cannot be."""
+    write_text(path, json.dumps(to_json(report), indent=2) + "\n")
 
 
 def print_report(report: Report) -> None:

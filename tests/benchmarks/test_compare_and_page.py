@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from sfx.benchmarks.bench import Case, Quality, Report, Runner
 from sfx.benchmarks.compare import compare, read_report
+from sfx.benchmarks.environment import describe
 from sfx.benchmarks.folder import FolderRun
 from sfx.benchmarks.machine import Ceilings
 from sfx.benchmarks.page import page
@@ -73,7 +74,18 @@ def test_another_machine_is_not_compared(report: Report) -> None:
         compare(old, to_json(report))
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema": 2}', "{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema": 2}',
+        "{",
+        '{"schema": 1}',
+        '{"schema": 1, "environment": {}, "bundle": []}',
+        '{"schema": 1, "environment": {}, "bundle": {}, "cases": [{"name": 1}]}',
+    ],
+)
 def test_a_stranger_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "old.json").write_text(text)
     with pytest.raises(InputError, match=r"old\.json"):
@@ -85,6 +97,35 @@ def test_a_stranger_file_is_refused(tmp_path: Path, text: str) -> None:
 def test_damaged_cases_are_refused(report: Report) -> None:
     with pytest.raises(InputError, match="damage"):
         compare(to_json(report) | {"cases": [{"name": 1}]}, to_json(report))
+
+
+def test_an_old_report_that_cannot_be_compared_is_refused_before_the_bundle_is_opened(
+    report: Report, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.json"
+    for content, complaint in (("{}", "schema 1"), (json.dumps(to_json(report)), "environment's cpu")):
+        old.write_text(content)
+        result = CliRunner().invoke(main, ["bench", "--bundle", "absent", "--compare", str(old)])
+        assert result.exit_code == 1
+        assert complaint in result.stderr
+
+
+def test_a_report_of_another_model_is_refused_before_measuring(
+    bundle: Bundle, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfx.benchmarks.bench.run_bench", lambda *_: pytest.fail("measured for nothing"))
+    old = to_json(report) | {"environment": describe()}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    options = ["bench", "--bundle", str(bundle.path), "--compare", str(tmp_path / "old.json")]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 1
+    assert "bundle's parameters" in result.stderr
+
+
+def test_a_report_that_cannot_be_written_is_an_error_of_one_line(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"new\.json"):
+        write_json(report, tmp_path / "file" / "new.json")
 
 
 def test_the_page_stands_alone_and_shows_every_part(report: Report) -> None:

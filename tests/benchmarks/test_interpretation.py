@@ -19,7 +19,6 @@ from sfx.benchmarks.interpretation import (
     main,
     report,
 )
-from sfx.errors import InputError
 from sfx.runtime.interpreter import Interpreter
 from sfx.samples import sample_label_map
 
@@ -85,4 +84,5 @@ def test_the_command_reads_real_sketches_and_writes_its_files(tmp_path: Path) ->
 def test_a_folder_without_label_sketches_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         result = CliRunner().invoke(main, [str(folder)])
-        assert isinstance(result.exception, InputError)
+        assert result.exit_code == 1
+        assert result.stderr.splitlines()[-1].startswith(f"Error: {folder}: expected")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
+from sfx.cli_errors import OneLineErrorsGroup
 from sfx.engines.locate import PACKAGED_DEMO
-from sfx.errors import SfxError
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group(help=__doc__)
+@click.group(cls=OneLineErrorsGroup, help=__doc__)
 def main() -> None:
     """The commands' common part."""
 
@@ -166,12 +166,4 @@ def evaluate(target: Path, data: Path, pairs: int, grid: Path | None, as_json: b
 
 
 if __name__ == "__main__":
-    try:
-        main.main(standalone_mode=False)
-    except SfxError as error:
-        raise SystemExit(f"error: {error}") from error
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from error
-    except click.Abort:
-        raise SystemExit(1) from None
+    main()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from sfx.errors import SfxError
+from sfx.cli_errors import OneLineErrorsGroup
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.group(help=__doc__)
+@click.group(cls=OneLineErrorsGroup, help=__doc__)
 def main() -> None:
     """The commands' common part."""
 
@@ -81,12 +81,4 @@ def finish(run: Path, out: Path, force: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main.main(standalone_mode=False)
-    except SfxError as error:
-        raise SystemExit(f"error: {error}") from error
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from error
-    except click.Abort:
-        raise SystemExit(1) from None
+    main()
