@@ -17,6 +17,7 @@ from sfx.export.interpreter.batches import BatchSource, batch_of
 from sfx.export.interpreter.conventions import CONVENTIONS
 from sfx.export.interpreter.drawing import UNSCORED, Drawing
 from sfx.export.interpreter.finish import deployable, finish, read_run
+from sfx.export.interpreter.jewellery import with_hanging_earrings
 from sfx.export.interpreter.network import InterpreterNet
 from sfx.export.interpreter.scoring import accuracy, family_table, loss_of
 from sfx.export.interpreter.train import Options, train
@@ -109,6 +110,27 @@ def test_every_convention_draws_something_else(data: Path) -> None:
         maps = [(shard.drawing(i), change(shard.drawing(i), np.random.default_rng(i))) for i in range(6)]
         changed = any(not np.array_equal(before.label_map(), after.label_map()) for before, after in maps)
         assert changed or change.__name__ == "with_eyes_hidden"
+
+
+def test_hanging_earrings_hide_what_is_behind_and_hang_below_ear_level(data: Path) -> None:
+    (shard,) = dataset.open_shards(data, dataset.TRAINING)
+    worn = 0
+    for index in range(6):
+        bare = shard.drawing(index).only(shard.drawing(index).labels != 8)
+        for seed in range(12):
+            after = with_hanging_earrings(bare, np.random.default_rng(seed))
+            ornaments = after.points[after.label_of == 8]
+            if not len(ornaments):
+                continue
+            worn += 1
+            eyes = bare.points[np.isin(bare.label_of, (1, 2))]
+            assert np.percentile(ornaments[:, 1], 5) > eyes[:, 1].mean()
+            # Whatever is left of the other lines was there before, and nothing of them was moved.
+            others = {tuple(point) for point in after.points[after.label_of != 8].tolist()}
+            assert others <= {tuple(point) for point in bare.points.tolist()}
+            twice = with_hanging_earrings(after, np.random.default_rng(seed))
+            assert twice is after
+    assert worn > 20
 
 
 def test_batches_repeat_by_seed_and_step(data: Path) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sfx.export.interpreter.changes import Rng, rotation, warped, with_gaps, wobbled
 from sfx.export.interpreter.drawing import Drawing, Points
+from sfx.export.interpreter.jewellery import with_earrings, with_hanging_earrings
 
 Glyph = list[NDArray[np.float64]]
 """Paths in a box from -1 to 1 both ways."""
@@ -195,29 +196,6 @@ def with_hair_beside(drawing: Drawing, rng: Rng) -> Drawing:
     return result
 
 
-def with_earrings(drawing: Drawing, rng: Rng) -> Drawing:
-    """Rings, drops, chains and studs at the lobes of one ear or both, where there are none yet."""
-    if (drawing.labels == 8).any():
-        return drawing
-    label_of = drawing.label_of
-    half = rng.uniform(1.2, 7.0) * np.array([1.0, rng.uniform(0.7, 2.6)])
-    rings = [_arc(0, 360)]
-    if rng.random() < 0.5:
-        rings.append(_arc(0, 360, *rng.uniform(0.3, 0.8, 2)))
-    if rng.random() < 0.4:
-        rings.append(_line((0, -1), (0, -1 - rng.uniform(0.5, 2.0))))
-    if rng.random() < 0.3:
-        rings += [_arc(0, 360, 0.5, 0.4, at=(0, 1.4)), _line((-0.6, 1.0), (0.6, 1.9))]
-    paths: list[Points] = []
-    for label in (11, 12):
-        ear = drawing.points[label_of == label]
-        if len(ear) < 4 or rng.random() < 0.12:
-            continue
-        lobe = ear[ear[:, 1].argmax()] + rng.normal(0.0, 1.5, 2) + np.array([0.0, rng.uniform(-1.0, 2.0)])
-        paths += [(path * half + lobe + np.array([0.0, half[1]])).astype(np.float32) for path in rings]
-    return drawing.joined(paths, [8] * len(paths))
-
-
 def with_beard(drawing: Drawing, rng: Rng) -> Drawing:
     """A hatched beard, moustache or stubble around the mouth; hair, as the generator's beards are."""
     label_of = drawing.label_of
@@ -291,7 +269,8 @@ CONVENTIONS: tuple[tuple[float, Change], ...] = (
     (0.14, with_lashes),
     (0.12, with_strands),
     (0.14, with_hair_beside),
-    (0.2, with_earrings),
+    (0.15, with_earrings),
+    (0.15, with_hanging_earrings),
     (0.08, with_beard),
     (0.25, with_folds),
     (0.14, with_wild_hair),
