@@ -18,6 +18,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from sfx.benchmarks.agreement import SIDE as REFERENCE_SIDE
+from sfx.benchmarks.agreement import Agreement, agreements, by_form
 from sfx.benchmarks.confusion import FAMILY_OF, MISSED, confusion_picture
 from sfx.cli_errors import OneLineErrors
 from sfx.errors import InputError
@@ -231,6 +233,11 @@ def calibration(compared: list[Compared]) -> dict[str, Any]:
     type=click.IntRange(min=1),
     help="Held-out drawings a style and corruption [default: 20, without DIR].",
 )
+@click.option(
+    "--agreement",
+    type=click.IntRange(min=1),
+    help="Held-out drawings a style to interpret as PNG of several sizes and as vector strokes.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures here.")
 @click.option(
     "--confusion",
@@ -239,34 +246,55 @@ def calibration(compared: list[Compared]) -> dict[str, Any]:
     help="Write the confusion picture (PNG) here.",
 )
 def main(
-    folder: Path | None, synthetic: int | None, json_file: Path | None, confusion_file: Path | None
+    folder: Path | None,
+    synthetic: int | None,
+    agreement: int | None,
+    json_file: Path | None,
+    confusion_file: Path | None,
 ) -> None:
     """Measure, print, write."""
     compared: list[Compared] = []
+    agreed: list[Agreement] = []
     with Interpreter() as interpreter:
         click.echo(f"interpreter, {interpreter.choice}", err=True)
         if folder is not None:
             compared += real_sketches(interpreter, folder)
-        if folder is None or synthetic is not None:
+        if (folder is None and agreement is None) or synthetic is not None:
             compared += synthetic_sketches(interpreter, synthetic or 20)
-    figures = report(compared)
-    for one in compared:
-        if one.group == "real":
-            click.echo(
-                f"{one.name:<32} family {100 * one.family_accuracy:5.1f} %   class {100 * one.accuracy:5.1f} %"
-            )
-    for name, group in figures["groups"].items():
-        click.echo(
-            f"{name:<32} family {100 * group['family_accuracy']:5.1f} %   class {100 * group['accuracy']:5.1f} %   "
-            f"({group['drawings']} drawings, {group['median_milliseconds']:.0f} ms each)"
-        )
-    click.echo(
-        f"confidence: expected calibration error {figures['confidence']['expected_calibration_error']:.3f}"
-    )
+        if agreement is not None:
+            agreed += agreements(interpreter, _held_out(agreement))
+    figures = report(compared) if compared else {}
+    if agreed:
+        figures["agreement"] = by_form(agreed)
+    print_figures(figures)
     if json_file is not None:
         write_text(json_file, json.dumps(figures, indent=1) + "\n")
     if confusion_file is not None:
         write_picture(confusion_file, confusion_picture(confusion(compared)))
+
+
+def print_figures(figures: dict[str, Any]) -> None:
+    """A line for every real drawing, group and form."""
+    for one in figures.get("drawings", ()):
+        if one["group"] == "real":
+            click.echo(f"{one['name']:<32} {_shares(one)}")
+    for name, group in figures.get("groups", {}).items():
+        click.echo(
+            f"{name:<32} {_shares(group)}   "
+            f"({group['drawings']} drawings, {group['median_milliseconds']:.0f} ms each)"
+        )
+    if "confidence" in figures:
+        error = figures["confidence"]["expected_calibration_error"]
+        click.echo(f"confidence: expected calibration error {error:.3f}")
+    for form, figure in figures.get("agreement", {}).items():
+        click.echo(
+            f"{form:<32} as at {REFERENCE_SIDE} px {100 * figure['same']:5.1f} %   "
+            f"family {100 * figure['right']:5.1f} %   ({figure['drawings']} drawings)"
+        )
+
+
+def _shares(figures: dict[str, Any]) -> str:
+    return f"family {100 * figures['family_accuracy']:5.1f} %   class {100 * figures['accuracy']:5.1f} %"
 
 
 if __name__ == "__main__":

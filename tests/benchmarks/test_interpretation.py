@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from sfx.benchmarks.agreement import Agreement, by_form
 from sfx.benchmarks.confusion import confusion_picture
 from sfx.benchmarks.interpretation import (
     Compared,
@@ -86,3 +87,24 @@ def test_a_folder_without_label_sketches_is_refused(tmp_path: Path) -> None:
         result = CliRunner().invoke(main, [str(folder)])
         assert result.exit_code == 1
         assert result.stderr.splitlines()[-1].startswith(f"Error: {folder}: expected")
+
+
+def test_agreement_compares_sizes_and_vectors_with_the_512_px_picture(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    result = CliRunner().invoke(main, ["--agreement", "1", "--json", str(file)])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(file.read_text())
+    assert figures.keys() == {"agreement"}
+    assert set(figures["agreement"]) == {
+        f"{style}, {form}" for style in ("clean", "dense") for form in ("300 px", "1024 px", "2048 px", "svg")
+    }
+    for figure in figures["agreement"].values():
+        assert figure["drawings"] == 1
+        assert figure["same"] > 0.9
+        assert figure["right"] > 0.9
+
+
+def test_agreement_falls_where_labels_differ() -> None:
+    half = Agreement("clean", "svg", 0.5, 0.9)
+    whole = Agreement("clean", "svg", 1.0, 1.0)
+    assert by_form([half, whole]) == {"clean, svg": {"drawings": 2, "same": 0.75, "right": 0.95}}

@@ -118,8 +118,8 @@ def _covered(
     """(n,) which points lie behind an ornament."""
     along = (points[:, 1] - top[1]) / length
     across = np.abs(points[:, 0] - top[0]) / half
-    inside: NDArray[np.bool_] = across < profile(np.clip(along, 0.0, 1.0)) + 0.1
-    return inside & (along > 0.0) & (along < 1.0)
+    inside = (along > 0.0) & (along < 1.0) & (across < profile(np.clip(along, 0.0, 1.0)) + 0.1)
+    return np.asarray(inside, np.bool_)
 
 
 def _ellipse(at: tuple[float, float], rx: float, ry: float) -> NDArray[np.float64]:
