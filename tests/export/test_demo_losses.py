@@ -22,6 +22,7 @@ from sfx.export.demo.losses import (
 from sfx.export.demo.prelu import FastPReLU
 from sfx.export.demo.schedule import Phase, Schedule
 from sfx.export.networks import Spse
+from sfx.export.pacing import LearningRate
 from tests.export.demo_fixtures import NARROW
 
 
@@ -111,13 +112,17 @@ def test_fast_prelu_is_prelu_forward_and_backward(dtype: torch.dtype) -> None:
     assert torch.allclose(exact.weight.grad, fast.weight.grad, atol=10 * tolerance, rtol=0.02)
 
 
-def test_the_schedule_warms_up_stays_and_decays() -> None:
-    schedule = Schedule(100.0, 10.0, 50.0, learning_rate=1.0, warm_up_steps=10, decay_from=0.5, last_rate=0.1)
-    assert schedule.rate(0, 0.0) == pytest.approx(0.1)
-    assert schedule.rate(500, 49.0) == 1.0
-    assert schedule.rate(500, 75.0) == pytest.approx(0.55)
-    assert schedule.rate(500, 100.0) == pytest.approx(0.1)
-    assert schedule.rate(500, 1000.0) == pytest.approx(0.1)
+def test_the_learning_rate_warms_up_stays_and_decays() -> None:
+    rate = LearningRate(100.0, 1.0, warm_up_steps=10, decay_from=0.5, last=0.1)
+    assert rate.at(0, 0.0) == pytest.approx(0.1)
+    assert rate.at(500, 49.0) == 1.0
+    assert rate.at(500, 75.0) == pytest.approx(0.55)
+    assert rate.at(500, 100.0) == pytest.approx(0.1)
+    assert rate.at(500, 1000.0) == pytest.approx(0.1)
+
+
+def test_pictures_grow_with_time() -> None:
+    schedule = Schedule(100.0, 10.0, 50.0)
     assert [schedule.size(minutes, 256) for minutes in (0, 10, 49, 50)] == [64, 128, 128, 256]
 
 

@@ -83,6 +83,7 @@ def train(
     from sfx.export.demo.schedule import Schedule
     from sfx.export.demo.train import Options
     from sfx.export.demo.train import train as run
+    from sfx.export.pacing import LearningRate
 
     schedule = Schedule(
         minutes,
@@ -90,13 +91,12 @@ def train(
         half_size_minutes,
         decoder_minutes,
         encoders_minutes,
-        learning_rate=learning_rate,
-        decay_from=decay_from,
     )
     options = Options(
         data=data,
         out=out,
         schedule=schedule,
+        rate=LearningRate(minutes, learning_rate, decay_from=decay_from),
         seed=seed,
         processes=processes,
         batch=batch,

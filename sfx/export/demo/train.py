@@ -31,12 +31,15 @@ from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
 from sfx.export.demo.losses import feature_weights, geometry_loss, picture_loss, style_loss
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
-from sfx.export.demo.schedule import ComputeClock, Phase, Schedule
+from sfx.export.demo.schedule import Phase, Schedule
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, optimiser_of, resized
+from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.995
 """Decay of the moving average of the weights, a step: 200 steps are some minutes."""
 GRADIENT_LIMIT = 1.0
+GUIDE_WEIGHT = 0.3
+"""Weight of the geometry losses beside the picture's, once the encoders can see."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Options:
     data: Path
     out: Path
     schedule: Schedule
+    rate: LearningRate
     seed: int = 0
     processes: int = 2
     batch: int = 8
@@ -164,7 +168,7 @@ class Trainer:
         loss = self.loss(batch)
         self.gradients.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = self._update(self.options.schedule.rate(self.step - self.phase_began, self.minutes))
+        norm = self._update(self._rate())
         self.step += 1
         self.samples += len(batch.targets) * self.options.processes
         self._count(norm=norm)
@@ -224,7 +228,11 @@ class Trainer:
         of_geometry = geometry_loss(from_codes, batch.geometry)
         guides = of_geometry + geometry_loss(from_map, batch.geometry)
         self._count(loss=loss.total.item(), l1=loss.l1.item(), geometry=of_geometry.item())
-        return loss.total + self.options.schedule.geometry_weight(self.minutes) * guides
+        return loss.total + GUIDE_WEIGHT * guides
+
+    def _rate(self) -> float:
+        """The learning rate now; every phase warms up."""
+        return self.options.rate.at(self.step - self.phase_began, self.minutes)
 
     def _size(self) -> int:
         """Side of the pictures that are trained on now."""
@@ -282,7 +290,7 @@ class Trainer:
             step=self.step,
             size=self._size(),
             **means,
-            rate=self.options.schedule.rate(self.step - self.phase_began, self.minutes),
+            rate=self._rate(),
             samples_per_second=speed,
         )
         self.sums, self.summed = {}, 0

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from sfx.errors import InputError
 from sfx.export.demo.run_state import CHECKPOINT, log
-from sfx.export.demo.schedule import ComputeClock, Schedule
 from sfx.export.demo.trainable import use_channels_last
 from sfx.export.interpreter.batches import Batch, BatchSource, batch_of
 from sfx.export.interpreter.dataset import HELD_OUT, open_shards
@@ -24,6 +23,7 @@ from sfx.export.interpreter.drawing import Drawing
 from sfx.export.interpreter.network import InterpreterNet
 from sfx.export.interpreter.scoring import accuracy, class_weights, family_table, loss_of
 from sfx.export.interpreter.varying import varied
+from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.998
 """Decay of the moving average of the weights, a step."""
@@ -53,9 +53,7 @@ class Trainer:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.schedule = Schedule(
-            options.minutes, 0.0, 0.0, learning_rate=options.learning_rate, decay_from=options.decay_from
-        )
+        self.rate = LearningRate(options.minutes, options.learning_rate, decay_from=options.decay_from)
         torch.manual_seed(options.seed)
         self.network = InterpreterNet()
         use_channels_last(self.network)
@@ -98,7 +96,7 @@ class Trainer:
             losses.append(self._train_step(self.source.batch(self.step)))
             self.clock.tick()
             if self.step % 25 == 0:
-                rate = self.schedule.rate(self.step, self.minutes)
+                rate = self.rate.at(self.step, self.minutes)
                 log(
                     self.options.out, kind="train", minutes=self.minutes, step=self.step,
                     loss=float(np.mean(losses)), rate=rate,
@@ -130,7 +128,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.schedule.rate(self.step, self.minutes)
+            group["lr"] = self.rate.at(self.step, self.minutes)
         self.optimiser.step()
         self.step += 1
         decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))

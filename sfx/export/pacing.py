@@ -1,0 +1,52 @@
+"""What every training here goes by: only computing counts as time, and the learning rate falls towards its end."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """Warm-up, constant, then half a cosine. Times are minutes of processor time, see `ComputeClock`."""
+
+    minutes: float
+    """Planned total, at which the rate is lowest."""
+    highest: float
+    warm_up_steps: int = 60
+    decay_from: float = 0.6
+    """Share of the planned time after which the rate falls."""
+    last: float = 0.03
+    """The rate at the end, as a share of `highest`."""
+
+    def at(self, step: int, minutes: float) -> float:
+        """The rate of a step, counted from the beginning of the warm-up."""
+        warm = min(1.0, (step + 1) / self.warm_up_steps)
+        share = min(minutes / self.minutes, 1.0)
+        if share <= self.decay_from:
+            return self.highest * warm
+        along = (share - self.decay_from) / (1.0 - self.decay_from)
+        falling = self.last + (1.0 - self.last) * (1.0 + math.cos(math.pi * along)) / 2
+        return self.highest * warm * falling
+
+
+class ComputeClock:
+    """Seconds of processor time spent on training: neither a pause (SIGSTOP) nor a busy machine counts.
+
+    With one thread a process, on an idle machine, they are seconds.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._last = time.process_time()
+
+    def skip(self) -> None:
+        """Leave out what was computed since the last tick: it was not training."""
+        self._last = time.process_time()
+
+    def tick(self) -> None:
+        """Count what was computed since the last tick."""
+        now = time.process_time()
+        self.seconds += now - self._last
+        self._last = now
