@@ -132,7 +132,8 @@ def synthetic_sketches(interpreter: Interpreter, count: int) -> Iterator[Compare
 
 
 def _held_out(count: int) -> dict[str, list[Drawing]]:
-    from sfx.export.interpreter.dataset import HELD_OUT, sketches_of
+    from sfx.export.interpreter.dataset import sketches_of
+    from sfx.export.shards import HELD_OUT
 
     drawings: dict[str, list[Drawing]] = {"clean": [], "dense": []}
     portrait = 0

@@ -12,7 +12,7 @@ from sfx.calibration.portraits import geometry_vector, geometry_vector_names, mi
 from sfx.errors import InputError
 from sfx.export.demo import augment
 from sfx.export.demo.batches import BatchSource, Prefetcher
-from sfx.export.demo.dataset import HELD_OUT, PARTS, TRAINING, draw, draw_shard, open_shards, shard_folder
+from sfx.export.demo.dataset import HELD_OUT, PARTS, TRAINING, draw, draw_shard, open_shards
 from sfx.export.demo.latents import AppearanceLatents
 from sfx.labels import MAX_LABEL
 from sfx.samples import sample_label_map
@@ -207,8 +207,3 @@ def test_latents_are_standard_normal_and_tell_appearances_apart() -> None:
     same = np.stack([latents(samples[0], rng) for _ in range(50)]).mean(0)
     other = np.stack([latents(samples[1], rng) for _ in range(50)]).mean(0)
     assert np.linalg.norm(same - other) > 1.0
-
-
-def test_shard_folders_sort_by_number(tmp_path: Path) -> None:
-    names = [shard_folder(tmp_path, TRAINING, index).name for index in (2, 10)]
-    assert names == sorted(names)

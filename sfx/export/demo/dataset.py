@@ -1,23 +1,24 @@
-"""The training set: drawn portraits as memory-mapped arrays, in folders ("shards") that are whole or absent.
+"""The training set: drawn portraits in shards (`sfx.export.shards`).
 
 A shard holds groups of four portraits that share an appearance, so that any of them is a reference for
-the others. Drawing can be interrupted, repeated and extended at any time; training reads what is there.
+the others.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
+import math
 from dataclasses import astuple, dataclass
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfx.errors import InputError
+from sfx.export import shards
+from sfx.export.shards import HELD_OUT as HELD_OUT
+from sfx.export.shards import STREAMS
+from sfx.export.shards import TRAINING as TRAINING
+from sfx.export.shards import shard_folder as shard_folder
 
 if TYPE_CHECKING:
     from sfx.calibration.portraits import Appearance
@@ -31,9 +32,6 @@ GROUP = 4
 SKETCHES = 2
 """Sketches of each portrait, in different styles."""
 GROUPS_PER_SHARD = 250
-TRAINING = "training"
-HELD_OUT = "held-out"
-_STREAMS = {TRAINING: 0, HELD_OUT: 1}
 
 PARTS: tuple[str, ...] = (
     "other",
@@ -94,7 +92,7 @@ def draw_shard(folder: Path, seed: int, split: str, index: int, groups: int = GR
     vectors, appearances = [], []
     for row in range(count):
         if row % GROUP == 0:
-            rng = np.random.default_rng([seed, _STREAMS[split], index * groups + row // GROUP])
+            rng = np.random.default_rng([seed, STREAMS[split], index * groups + row // GROUP])
             appearance = portraits.sample_appearance(rng)
         geometry = portraits.sample_geometry(rng)
         pictures[row] = portraits.picture(geometry, appearance, SIZE)
@@ -111,13 +109,8 @@ def draw_shard(folder: Path, seed: int, split: str, index: int, groups: int = GR
             parts[row][masks[name]] = value
         vectors.append(portraits.geometry_vector(geometry))
         appearances.append(appearance_vector(appearance))
-    shutil.rmtree(folder.with_suffix(".part"), ignore_errors=True)
-    unfinished = folder.with_suffix(".part")
-    unfinished.mkdir(parents=True)
     shard = Shard(pictures, sketches, parts, np.stack(vectors), np.stack(appearances))
-    for name in Shard.__annotations__:
-        np.save(unfinished / f"{name}.npy", getattr(shard, name))
-    unfinished.rename(folder)
+    shards.write_shard(folder, shard)
 
 
 def draw(folder: Path, pictures: int, held_out: int, seed: int, processes: int) -> None:
@@ -125,44 +118,16 @@ def draw(folder: Path, pictures: int, held_out: int, seed: int, processes: int) 
 
     Raises InputError if the folder holds a set of another seed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    description = folder / "dataset.json"
-    if description.exists():
-        found = json.loads(description.read_text())["seed"]
-        if found != seed:
-            raise InputError(f"{folder}: expected a data set of seed {seed}, found one of seed {found}")
-    description.write_text(json.dumps({"seed": seed, "size": SIZE, "group": GROUP, "parts": PARTS}, indent=1))
     per_shard = GROUPS_PER_SHARD * GROUP
+    description = {"seed": seed, "size": SIZE, "group": GROUP, "parts": PARTS}
     # Held-out pictures first: the first evaluation should not wait for the last training picture.
-    wanted = [(HELD_OUT, index) for index in range(-(-held_out // per_shard))]
-    wanted += [(TRAINING, index) for index in range(-(-pictures // per_shard))]
-    missing = [(split, index) for split, index in wanted if not shard_folder(folder, split, index).exists()]
-    with get_context("spawn").Pool(processes) as pool:
-        for name in pool.imap_unordered(partial(_draw_missing, folder, seed), missing):
-            print(f"drawn: {name}", flush=True)
-
-
-def _draw_missing(folder: Path, seed: int, shard: tuple[str, int]) -> str:
-    split, index = shard
-    target = shard_folder(folder, split, index)
-    draw_shard(target, seed, split, index)
-    return target.name
-
-
-def shard_folder(folder: Path, split: str, index: int) -> Path:
-    """Where shard `index` of a split is."""
-    return folder / f"{split}-{index:03d}"
+    counts = {HELD_OUT: math.ceil(held_out / per_shard), TRAINING: math.ceil(pictures / per_shard)}
+    shards.draw_missing(folder, description, counts, draw_shard, processes)
 
 
 def open_shards(folder: Path, split: str) -> list[Shard]:
     """All whole shards of a split, memory-mapped. Raises InputError where there is none."""
-    shards = []
-    for path in sorted(folder.glob(f"{split}-[0-9][0-9][0-9]")):
-        arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in Shard.__annotations__}
-        shards.append(Shard(**arrays))
-    if not shards:
-        raise InputError(f"{folder}: expected drawn shards '{split}-000', ..., found none")
-    return shards
+    return shards.open_shards(folder, split, Shard)
 
 
 class Standardiser:

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sfx.export.interpreter.dataset import TRAINING, open_shards
+from sfx.export.interpreter.dataset import open_shards
 from sfx.export.interpreter.drawing import UNSCORED
 from sfx.export.interpreter.varying import varied
+from sfx.export.shards import TRAINING
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,21 @@
-"""The training set: labelled strokes of drawn portraits, in folders ("shards") that are whole or absent.
+"""The training set: labelled strokes of drawn portraits in shards (`sfx.export.shards`).
 
 Each portrait is sketched in several styles. Strokes are kept as they are; what happens to drawings on their
-way to the network (`changes`) is decided anew whenever one is used. Drawing can be interrupted and extended.
+way to the network (`changes`) is decided anew whenever one is used.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
+import math
 from dataclasses import dataclass, replace
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sfx.errors import InputError
+from sfx.export import shards
 from sfx.export.interpreter.drawing import Drawing
+from sfx.export.shards import HELD_OUT, STREAMS, TRAINING
 
 SKETCHES = 2
 """Sketches of each portrait, in different styles."""
@@ -25,8 +23,6 @@ DENSE_SHARE = 0.42
 """Share of the sketches that are edge maps."""
 PER_SHARD = 500
 """Portraits in a shard."""
-TRAINING, HELD_OUT = "training", "held-out"
-_STREAMS = {TRAINING: 0, HELD_OUT: 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +55,7 @@ def sketches_of(seed: int, split: str, portrait: int) -> list[tuple[Drawing, boo
     """The sketches of one portrait, and whether each is dense; equal arguments draw the same. Needs skia-python."""
     from sfx.calibration import portraits
 
-    rng = np.random.default_rng([seed, _STREAMS[split], portrait])
+    rng = np.random.default_rng([seed, STREAMS[split], portrait])
     geometry = portraits.sample_geometry(rng)
     sketches = []
     for _ in range(SKETCHES):
@@ -89,12 +85,7 @@ def draw_shard(folder: Path, seed: int, split: str, index: int, count: int = PER
         sketch_starts=np.concatenate([[0], np.cumsum([len(drawing.labels) for drawing in drawings])]),
         dense=np.array(dense),
     )
-    unfinished = folder.with_suffix(".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    for name in Shard.__annotations__:
-        np.save(unfinished / f"{name}.npy", getattr(shard, name))
-    unfinished.rename(folder)
+    shards.write_shard(folder, shard)
 
 
 def draw(folder: Path, portraits: int, held_out: int, seed: int, processes: int) -> None:
@@ -102,38 +93,11 @@ def draw(folder: Path, portraits: int, held_out: int, seed: int, processes: int)
 
     Raises InputError if the folder holds a set of another seed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    description = folder / "dataset.json"
-    if description.exists():
-        found = json.loads(description.read_text())["seed"]
-        if found != seed:
-            raise InputError(f"{folder}: expected a data set of seed {seed}, found one of seed {found}")
-    description.write_text(json.dumps({"seed": seed, "sketches": SKETCHES, "per_shard": PER_SHARD}))
-    wanted = [(HELD_OUT, index) for index in range(-(-held_out // PER_SHARD))]
-    wanted += [(TRAINING, index) for index in range(-(-portraits // PER_SHARD))]
-    missing = [item for item in wanted if not _shard_folder(folder, *item).exists()]
-    with get_context("spawn").Pool(processes) as pool:
-        for name in pool.imap_unordered(partial(_draw_missing, folder, seed), missing):
-            print(f"drawn: {name}", flush=True)
-
-
-def _draw_missing(folder: Path, seed: int, item: tuple[str, int]) -> str:
-    target = _shard_folder(folder, *item)
-    draw_shard(target, seed, *item)
-    return target.name
-
-
-def _shard_folder(folder: Path, split: str, index: int) -> Path:
-    return folder / f"{split}-{index:03d}"
+    description = {"seed": seed, "sketches": SKETCHES, "per_shard": PER_SHARD}
+    counts = {HELD_OUT: math.ceil(held_out / PER_SHARD), TRAINING: math.ceil(portraits / PER_SHARD)}
+    shards.draw_missing(folder, description, counts, draw_shard, processes)
 
 
 def open_shards(folder: Path, split: str) -> list[Shard]:
     """All whole shards of a split, memory-mapped. Raises InputError where there is none."""
-    shards = []
-    for path in sorted(folder.glob(f"{split}-[0-9][0-9][0-9]")):
-        shards.append(
-            Shard(**{name: np.load(path / f"{name}.npy", mmap_mode="r") for name in Shard.__annotations__})
-        )
-    if not shards:
-        raise InputError(f"{folder}: expected drawn shards '{split}-000', ..., found none")
-    return shards
+    return shards.open_shards(folder, split, Shard)

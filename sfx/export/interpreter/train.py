@@ -18,12 +18,13 @@ from sfx.errors import InputError
 from sfx.export.demo.run_state import CHECKPOINT, log
 from sfx.export.demo.trainable import use_channels_last
 from sfx.export.interpreter.batches import Batch, BatchSource, batch_of
-from sfx.export.interpreter.dataset import HELD_OUT, open_shards
+from sfx.export.interpreter.dataset import open_shards
 from sfx.export.interpreter.drawing import Drawing
 from sfx.export.interpreter.network import InterpreterNet
 from sfx.export.interpreter.scoring import accuracy, class_weights, family_table, loss_of
 from sfx.export.interpreter.varying import varied
 from sfx.export.pacing import ComputeClock, LearningRate
+from sfx.export.shards import HELD_OUT
 
 AVERAGING = 0.998
 """Decay of the moving average of the weights, a step."""
