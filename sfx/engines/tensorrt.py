@@ -23,7 +23,7 @@ from sfx.engines.cuda import DeviceArray, Gpu, Stream
 from sfx.engines.engine import Array, Device, check_feeds
 from sfx.engines.files import write_whole
 from sfx.engines.manifest import GraphEntry, Manifest
-from sfx.engines.tensorrt_library import LIBRARIES, Messages, make_logger
+from sfx.engines.tensorrt_library import LIBRARIES, logger_of
 from sfx.engines.tensorrt_slot import Slot
 from sfx.errors import EngineError
 
@@ -59,8 +59,7 @@ class TensorRtEngine:
         self._plan = usable_plan(bundle.manifest, graph, self.backend, version, capability)
         self._graph = graph
         self._path = bundle.checked(self._plan.file)
-        self._messages = Messages()
-        self._logger = make_logger(self._module, self._messages)
+        self._logger, self._messages = logger_of(self._module)
         self._slots: dict[tuple[int, bool], Slot] = {}
         self._runtime: Any = None
         self._engine: Any = None
@@ -92,7 +91,7 @@ class TensorRtEngine:
         return self._slot(batch, foreign=foreign).run(found)
 
     def close(self) -> None:
-        """Free graphs, buffers and stream, then contexts, engine and runtime; a second call does nothing."""
+        """Free graphs, buffers and stream, then contexts, kernels, engine, runtime; a second call does nothing."""
         if self._stream is None:
             return
         stream, self._stream = self._stream, None
@@ -103,7 +102,9 @@ class TensorRtEngine:
         with contextlib.suppress(EngineError):
             stream.close()
         self._slots.clear()
-        self._engine = self._runtime = None
+        self._kernels = None
+        self._engine = None
+        self._runtime = None
 
     def _open(self) -> None:
         """Load the plan and check that it is the graph's."""
@@ -131,6 +132,8 @@ class TensorRtEngine:
 
     _captures = True
     """Whether a call is captured here; TensorRT-RTX does it inside."""
+    _kernels: Any = None
+    """The runtime cache of TensorRT-RTX."""
 
     def _new_context(self, *, foreign: bool) -> Any:
         # One for each batch size: a captured graph holds for the shapes that its context had.
@@ -142,7 +145,7 @@ class TensorRtEngine:
     def _made(self, value: Any, failure: str) -> Any:
         """`value`, unless it is None or False, by which TensorRT reports failure; raises EngineError."""
         if value is None or value is False:
-            raise EngineError(f"{self._path}: {self._module.__name__}: {failure}: {self._messages.last()}")
+            raise EngineError(f"{self._path}: {self._module.__name__}: {failure}: {self._messages.take()}")
         return value
 
     def _check_tensors(self) -> None:
@@ -169,7 +172,6 @@ class TensorRtRtxEngine(TensorRtEngine):
 
     backend = "tensorrt-rtx"
     _captures = False
-    _kernels: Any = None
     _kept = b""
 
     def _open(self) -> None:
@@ -214,10 +216,6 @@ class TensorRtRtxEngine(TensorRtEngine):
         cache = cache_directory()
         name = f"{self._plan.key}-sm{self._gpu.capability_text}.cache"
         return cache / self.backend / name if cache is not None else None
-
-    def close(self) -> None:
-        super().close()
-        self._kernels = None
 
 
 def check_usable(manifest: Manifest, target: str, device: Device) -> None:

@@ -1,9 +1,16 @@
-"""Building one plan with TensorRT or TensorRT-RTX. Both are strongly typed: precision is what the ONNX graph says."""
+"""Building one plan with TensorRT or TensorRT-RTX. Both are strongly typed: precision is what the ONNX graph says.
+
+Polygraphy (0.53 was looked at) is not used here: it takes one of the two libraries by an environment variable for
+the whole process, where `sfx compile` serves both in one; of a failed parse or build it raises a general sentence
+and leaves the node, or the layer, to its own log; and what it would replace, loading the network, profile and config,
+is a few calls each. Plans are plain files, open to its inspection as to any other tool.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -11,7 +18,7 @@ from typing import Any, Self
 
 from sfx.engines.compiled import BuildOptions
 from sfx.engines.manifest import GraphEntry
-from sfx.engines.tensorrt_library import Messages, make_logger
+from sfx.engines.tensorrt_library import Messages, logger_of
 from sfx.errors import EngineError
 
 Progress = Callable[[str], None]
@@ -22,45 +29,63 @@ def build_plan(
 ) -> tuple[bytes, bytes]:
     """Build the plan of the ONNX file; returns it and the timing cache (empty where the library keeps none).
 
-    Raises EngineError naming the ONNX node that failed, KeyboardInterrupt after Ctrl-C.
+    Raises EngineError naming the ONNX node that failed, KeyboardInterrupt after Ctrl-C, and what `progress` raises.
     """
     try:
-        return _build(module, onnx, graph, options, timings, progress)
-    except (EngineError, KeyboardInterrupt) as failure:
-        # The frames of a traceback would keep TensorRT's objects until the garbage collector frees them in any order.
-        raise failure.with_traceback(None) from None
+        return _parse_and_build(module, onnx, graph, options, timings, progress)
+    except BaseException as error:
+        # A traceback keeps the variables of its functions, here TensorRT's objects, for as long as anyone holds the
+        # error: the garbage collector would free them in the middle of another build, in a thread of TensorRT's.
+        traceback.clear_frames(error.__traceback__)
+        raise
 
 
-def _build(
+def _parse_and_build(
     module: Any, onnx: Path, graph: GraphEntry, options: BuildOptions, timings: bytes, progress: Progress
 ) -> tuple[bytes, bytes]:
-    messages = Messages()
-    logger = make_logger(module, messages)
+    logger, messages = logger_of(module)
+    messages.take()  # what an earlier task left there
     builder = module.Builder(logger)
     network = builder.create_network(1 << int(module.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = module.OnnxParser(network, logger)
     if not parser.parse_from_file(str(onnx)):
         raise EngineError(f"{onnx}: {_parse_failure(parser)}")
+    config = _config(module, builder, graph, options)
+    built = _build(module, builder, network, config, timings, progress)
+    if built is None:
+        raise EngineError(
+            f"{onnx}: {module.__name__} {module.__version__} cannot build it: {_failure(network, messages)}"
+        )
+    return built
+
+
+def _config(module: Any, builder: Any, graph: GraphEntry, options: BuildOptions) -> Any:
     config = builder.create_builder_config()
     # FP32 stays FP32: TF32 has 10 bits of mantissa, and what is left in FP32 is there for its precision.
     config.clear_flag(module.BuilderFlag.TF32)
     config.set_memory_pool_limit(module.MemoryPoolType.WORKSPACE, options.workspace_bytes)
     config.add_optimization_profile(_profile(builder, graph, options.max_batch))
     _set_capabilities(module, config, options)
+    return config
+
+
+def _build(
+    module: Any, builder: Any, network: Any, config: Any, timings: bytes, progress: Progress
+) -> tuple[bytes, bytes] | None:
+    """Plan and timing cache, or None where the library fails. Raises what `progress` raised, and KeyboardInterrupt."""
     cache = None
     if module.__name__ == "tensorrt":
         cache = config.create_timing_cache(timings)
         config.set_timing_cache(cache, False)
     with _Interruptible() as interruptible:
-        monitor = make_monitor(module, interruptible, progress)
-        config.progress_monitor = monitor
+        config.progress_monitor = make_monitor(module, interruptible, progress)
         plan = builder.build_serialized_network(network, config)
+    if interruptible.failure is not None:
+        raise interruptible.failure
     if interruptible.asked:
         raise KeyboardInterrupt
     if plan is None:
-        raise EngineError(
-            f"{onnx}: {module.__name__} {module.__version__} cannot build it: {_failure(network, messages)}"
-        )
+        return None
     return bytes(plan), bytes(cache.serialize()) if cache is not None else b""
 
 
@@ -98,7 +123,7 @@ def _parse_failure(parser: Any) -> str:
 
 def _failure(network: Any, messages: Messages) -> str:
     """The last error, and the ONNX node of the layer that it names. (A layer's metadata holds its ONNX node.)"""
-    message = messages.last()
+    message = messages.take()
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     quoted = [layer for layer in layers if layer.name and f"'{layer.name}'" in message]
     if not quoted:
@@ -107,10 +132,11 @@ def _failure(network: Any, messages: Messages) -> str:
 
 
 class _Interruptible:
-    """Holds Ctrl-C back while TensorRT builds, which cannot be left by an exception; `asked` says that it came."""
+    """Holds back what would end a build, which cannot be left by an exception: Ctrl-C, and errors while telling."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.failure: BaseException | None = None
         self._before: Any = None
 
     def __enter__(self) -> Self:
@@ -147,7 +173,10 @@ def make_monitor(module: Any, interruptible: _Interruptible, progress: Progress)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
             if phase_name in self.outer:
-                progress(f"{phase_name.lower()}, step {step + 1} of {self.steps[phase_name]}")
-            return not interruptible.asked
+                try:
+                    progress(f"{phase_name.lower()}, step {step + 1} of {self.steps[phase_name]}")
+                except BaseException as error:  # the bindings would print it and go on building
+                    interruptible.failure = error
+            return not interruptible.asked and interruptible.failure is None
 
     return Monitor()

@@ -7,6 +7,7 @@ capabilities that it knows, and compiles its kernels for the actual GPU when an 
 from __future__ import annotations
 
 import importlib
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,27 +53,48 @@ LIBRARIES = {
 
 
 class Messages:
-    """Keeps what a library logs as errors, for the one line that a person gets."""
+    """Keeps the last error that a library logged, for the one line that a person gets."""
 
     def __init__(self) -> None:
-        self.errors: list[str] = []
+        self._last = ""
 
-    def last(self) -> str:
-        """The last error, or a word that there was none."""
-        return " ".join(self.errors[-1].split()) if self.errors else "it gave no reason"
+    def keep(self, message: str) -> None:
+        """Put an error in, which may have several lines."""
+        self._last = " ".join(message.split())
+
+    def take(self) -> str:
+        """The last error, which is no other failure's from now on, or a word that there was none."""
+        last, self._last = self._last, ""
+        return last or "it gave no reason"
 
 
-def make_logger(module: Any, messages: Messages) -> Any:
-    """An `ILogger` of `module` that fills `messages`; it must outlive every object that it is given to."""
+_loggers: dict[Any, tuple[Any, Messages]] = {}
+_making = threading.Lock()
 
+
+def logger_of(module: Any) -> tuple[Any, Messages]:
+    """The one `ILogger` of `module`, and where it keeps errors.
+
+    One for the whole process, and never freed: a library stays with the first logger that it is given until the
+    last of its builders and runtimes is gone, and says of a second one that it is ignored. A logger that went
+    with its own builder or engine would leave a pointer behind that a later error is written through.
+    """
+    with _making:  # engines are loaded side by side
+        if module not in _loggers:
+            messages = Messages()
+            _loggers[module] = (_make_logger(module, messages), messages)
+        return _loggers[module]
+
+
+def _make_logger(module: Any, messages: Messages) -> Any:
     class Logger(module.ILogger):  # type: ignore[misc]
-        """Errors are kept, everything else is dropped."""
+        """Errors are kept, everything else is dropped. Called from any of the library's threads."""
 
         def __init__(self) -> None:
             module.ILogger.__init__(self)
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (module.ILogger.ERROR, module.ILogger.INTERNAL_ERROR):
-                messages.errors.append(message)
+                messages.keep(message)
 
     return Logger()

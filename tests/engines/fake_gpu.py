@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import enum
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -176,7 +177,8 @@ class FakeTensorRt:
         self.cuda = cuda
         self.failures: set[str] = set()
         self.alive: list[str] = []
-        self.logger: Any = None
+        self.logger: weakref.ref[Any] | None = None
+        """The first that it was given: it writes through that one whatever comes later, as TensorRT may."""
         self.kept: bytes | None = None
         """The runtime cache that an engine was given."""
         self.strategies: list[tuple[str, str]] = []
@@ -187,12 +189,14 @@ class FakeTensorRt:
         return {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}[dtype]
 
     def Runtime(self, logger: Any) -> Any:
-        self.logger = logger
+        self.logger = self.logger or weakref.ref(logger)
         return SimpleNamespace(deserialize_cuda_engine=self._deserialize)
 
     def allowed(self, name: str) -> bool:
         if name in self.failures:
-            self.logger.log("error", f"{name} failed\n  on purpose")
+            logger = self.logger() if self.logger else None
+            assert logger is not None, "TensorRT would write through a pointer to a logger that was freed"
+            logger.log("error", f"{name} failed\n  on purpose")
         return name not in self.failures
 
     def _deserialize(self, plan: bytes) -> FakeEngine | None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -185,6 +186,43 @@ def test_ctrl_c_stops_the_build_and_leaves_the_old_engine(copy: Path) -> None:
     assert {path.name: path.read_bytes() for path in sorted((copy / "engines").iterdir())} == before
     assert {plan.max_batch for plan in Bundle.open(copy).manifest.plans} == {8}
     assert not [step for step in steps if step.startswith("appearance_encoder")]
+
+
+def test_what_telling_raises_ends_the_build(copy: Path) -> None:
+    def closed_pipe(step: str) -> None:
+        if "step 1" in step:
+            raise BrokenPipeError(step)
+
+    with pytest.raises(BrokenPipeError, match=r"sketch_encoder: .*step 1 of"):
+        compile_bundle(copy, RTX, BuildOptions(max_batch=4), closed_pipe)
+    assert {plan.max_batch for plan in Bundle.open(copy).manifest.plans} == {8}
+
+
+@pytest.mark.parametrize("failure", ["interrupt", "telling", "capability"])
+def test_a_failed_build_frees_the_library_s_objects_at_once(
+    failure: str, only_mapping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps the error, as here, must not keep a builder: it would be freed during the next build."""
+    import tensorrt_rtx
+
+    real, made = tensorrt_rtx.Builder, []
+
+    def builder(logger: Any) -> Any:
+        made.append(weakref.ref(new := real(logger)))
+        return new
+
+    def progress(step: str) -> None:
+        if "step 1" in step and failure == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+        if "step 1" in step and failure == "telling":
+            raise OSError(step)
+
+    monkeypatch.setattr(tensorrt_rtx, "Builder", builder)
+    options = BuildOptions(("9.9",)) if failure == "capability" else BuildOptions()
+    with pytest.raises((KeyboardInterrupt, OSError, EngineError)) as caught:
+        compile_bundle(only_mapping, RTX, options, progress)
+    assert caught.value.__traceback__ is not None
+    assert [reference() for reference in made] == [None]
 
 
 def test_failure_between_plan_and_manifest_leaves_the_old_engine(

@@ -245,6 +245,27 @@ def test_failures_of_tensorrt_are_one_clear_line(
     assert "\n" not in str(caught.value)
 
 
+def test_errors_come_through_after_the_first_engine_is_gone(
+    compiled: Bundle, target: str, machine: Machine
+) -> None:
+    choose(target).load(compiled, "mapping").close()
+    machine.libraries[target].failures.add("create_execution_context")
+    with pytest.raises(EngineError, match="no execution context: create_execution_context failed on purpose"):
+        choose(target).load(compiled, "synthesis")
+
+
+def test_an_error_without_a_reason_does_not_borrow_an_older_one(
+    compiled: Bundle, target: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = machine.libraries[target]
+    library.failures.add("deserialize_cuda_engine")
+    with pytest.raises(EngineError, match="failed on purpose"):
+        choose(target).load(compiled, "mapping")
+    monkeypatch.setattr(library, "allowed", lambda _: False)
+    with pytest.raises(EngineError, match="it cannot be loaded: it gave no reason"):
+        choose(target).load(compiled, "mapping")
+
+
 def test_engine_of_another_graph_is_caught(compiled: Bundle, target: str, machine: Machine) -> None:
     real = machine.libraries[target]._deserialize
     other = (compiled.path / "synthesis.onnx").read_bytes()
