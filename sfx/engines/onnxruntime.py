@@ -1,4 +1,11 @@
-"""ONNX Runtime, on the CPU or a CUDA GPU. Needs `sfx[onnxruntime]` or `sfx[onnxruntime-gpu]`."""
+"""ONNX Runtime, on the CPU or a CUDA GPU. Needs `sfx[onnxruntime]` or `sfx[onnxruntime-gpu]`.
+
+Its TensorRT providers are not offered. The one in `onnxruntime-gpu` computes FP32 in TF32 and has no option
+against it for a session, builds its engines at the first call of each shape unless told profiles and caches of its
+own, and gives nodes that it cannot take to other providers; the one for TensorRT-RTX is a plug-in with another
+way to make sessions. None of that could be proven without a GPU, and sfx's own backends `tensorrt` and
+`tensorrt-rtx` run on the same two libraries.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +60,9 @@ class OnnxRuntimeEngine:
         provider = _PROVIDERS[device.kind]
         options = runtime.SessionOptions()
         options.log_severity_level = 3
-        provider_options = {"device_id": str(device.index)} if device.kind == "cuda" else {}
+        # FP32 stays FP32: by default this provider multiplies in TF32, which has 10 bits of mantissa.
+        on_gpu = {"device_id": str(device.index), "use_tf32": "0"}
+        provider_options = on_gpu if device.kind == "cuda" else {}
         try:
             session = runtime.InferenceSession(str(path), options, providers=[(provider, provider_options)])
         except Exception as error:  # its errors share no base class but Exception

@@ -1,4 +1,9 @@
-"""`sfx verify` for compiled engines: what can be told of them here, and on a GPU each against its ONNX graph."""
+"""`sfx verify` for compiled engines: what can be told of them here, and on a GPU each against its ONNX graph.
+
+Not by Polygraphy's comparator: it would run the plan in its own runner, which its documentation does not mean for
+production, and so prove nothing of the buffers, streams and captured graphs that `sfx run` uses; and its absolute
+and relative tolerances for each element are not the measure that every other backend of a bundle is held to.
+"""
 
 from __future__ import annotations
 

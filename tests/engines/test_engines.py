@@ -112,16 +112,20 @@ def test_cuda_without_cuda_is_an_error_and_not_the_cpu() -> None:
 def test_silent_fall_back_of_onnx_runtime_is_caught(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     import onnxruntime
 
+    asked: list[object] = []
+
     class FellBack(onnxruntime.InferenceSession):  # type: ignore[misc]
         """A session that was asked for CUDA and quietly took the CPU, as onnxruntime-gpu does without a driver."""
 
         def __init__(self, *arguments: object, **named: object) -> None:
+            asked.append(named["providers"])
             super().__init__(*arguments, **(named | {"providers": ["CPUExecutionProvider"]}))
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", FellBack)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     with pytest.raises(EngineError, match="expected to run on cuda:0 with CUDAExecutionProvider, found only"):
         choose("onnxruntime", "cuda").load(bundle, "mapping")
+    assert asked == [[("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"})]]
 
 
 def test_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
