@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfx.engines.manifest import BundleFile, Manifest, read_manifest
+from sfx.engines.manifest import BundleFile, Manifest
+from sfx.engines.manifest_reading import read_manifest
 from sfx.errors import BundleError
 
 _CHUNK = 1 << 20

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sfx.engines.bundle import Bundle
-from sfx.engines.manifest import MANIFEST, Manifest, read_manifest
+from sfx.engines.manifest import MANIFEST, Manifest
+from sfx.engines.manifest_reading import read_manifest
 from sfx.errors import BundleError
 
 

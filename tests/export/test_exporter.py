@@ -13,7 +13,8 @@ import torch
 
 from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle
-from sfx.engines.manifest import MANIFEST, read_manifest
+from sfx.engines.manifest import MANIFEST
+from sfx.engines.manifest_reading import read_manifest
 from sfx.errors import BundleError, ParityError
 from sfx.export import proof as proof_module
 from sfx.export.checkpoint import Checkpoint

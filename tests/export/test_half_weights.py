@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sfx.engines.bundle import Bundle
-from sfx.engines.manifest import read_manifest
+from sfx.engines.manifest_reading import read_manifest
 from sfx.engines.verify import verify_bundle
 from sfx.errors import BundleError
 from sfx.export.exporter import export
