@@ -6,28 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sfx.calibration.portraits.clothes_curves import Clothes, build_clothes
 from sfx.calibration.portraits.curve_tools import Points, ellipse, moved, near, symmetric, through
-from sfx.calibration.portraits.geometry import EarringStyle, Geometry, GlassesStyle, Neckline
+from sfx.calibration.portraits.geometry import EarringStyle, Geometry, GlassesStyle
 from sfx.calibration.portraits.hat_curves import HatCurves, build_hat
 from sfx.calibration.portraits.head_curves import Ear, HeadCurves
 from sfx.calibration.portraits.placement import Placement
 
 TRIM_WIDTH = 9.5
 """Width of the band along a neckline, canvas units; half of it lies on the clothes."""
-
-
-@dataclass(frozen=True)
-class Clothes:
-    """Clothes on the canvas."""
-
-    shape: Points
-    """Closed, down to below the canvas."""
-    neckline: Points
-    hem: Points | None
-    """A line beside the neckline: ribbing, or the fold of a turtleneck."""
-    flaps: tuple[Points, ...]
-    """Closed collar flaps of a shirt."""
-    folds: tuple[Points, ...]
 
 
 @dataclass(frozen=True)
@@ -63,84 +50,6 @@ class WearCurves:
     necklace: Points | None
     pendant: Points | None
     hat: HatCurves | None
-
-
-def _clothes(geometry: Geometry, place: Placement) -> Clothes | None:
-    head, wear = geometry.head, geometry.wear
-    if wear.neckline is Neckline.BARE:
-        return None
-    width, shoulder, depth = head.neck_half_width, head.shoulder, wear.neckline_depth
-    outer = [
-        (width * 1.75, shoulder + 5.0),
-        (104.0, shoulder + 15.0),
-        (138.0, shoulder + 28.0),
-        (190.0, 350.0),
-    ]
-    hem_drop = 5.0
-    hem: Points | None = None
-    flaps: tuple[Points, ...] = ()
-    if wear.neckline is Neckline.TURTLENECK:
-        top = shoulder - 14.0 - 17.0 * depth
-        inner = [
-            (0.0, top + 11.0),
-            (width * 0.5, top + 9.0),
-            (width * 0.9, top + 2.0),
-            (width * 1.03, top - 3.0),
-        ]
-        outer = [(width * 1.06, top + 6.0), (width * 1.14, shoulder - 2.0), *outer]
-        hem = place.upright(
-            through(
-                symmetric(
-                    [(0.0, shoulder + 11.0), (width * 0.6, shoulder + 8.0), (width * 1.14, shoulder - 2.0)]
-                )
-            )
-        )
-    elif wear.neckline in (Neckline.V, Neckline.SHIRT):
-        fall = 26.0 + 26.0 * depth
-        inner = [
-            (0.0, shoulder + fall),
-            (width * 0.35, shoulder + fall * 0.55),
-            (width * 0.85, shoulder + 6.0),
-            (width * 1.15, shoulder - 6.0),
-        ]
-    else:
-        fall = (10.0 if wear.neckline is Neckline.CREW else 30.0) + 8.0 * depth
-        spread = 1.16 if wear.neckline is Neckline.CREW else 1.42
-        inner = [
-            (0.0, shoulder + fall),
-            (width * 0.45 * spread, shoulder + fall * 0.90),
-            (width * 0.85 * spread, shoulder + fall * 0.36),
-            (width * spread, shoulder - 3.0 + 5.0 * (spread - 1.16) / 0.26),
-        ]
-    if wear.neckline is Neckline.SHIRT:
-        fall = 26.0 + 26.0 * depth
-        flap = np.array(
-            [
-                (width * 1.04, shoulder - 13.0),
-                (width * 1.38, shoulder + 2.0),
-                (width * 1.06, shoulder + fall * 0.92),
-                (width * 0.78, shoulder + fall * 0.98),
-                (2.0, shoulder + fall * 0.72 + 4.0),
-                (width * 0.55, shoulder + 8.0),
-            ]
-        )
-        smooth = near(np.repeat(flap, 2, axis=0), closed=True, samples=4)
-        flaps = (place.upright(smooth * (-1.0, 1.0)), place.upright(smooth))
-    neckline_half = near(inner, samples=8)
-    neckline = symmetric(neckline_half)
-    right = near([inner[-1], *outer], samples=8)[1:]
-    shape = np.concatenate([neckline, right, (right * (-1.0, 1.0))[::-1]])
-    if hem is None and wear.neckline in (Neckline.CREW, Neckline.SCOOP, Neckline.V):
-        band = symmetric(near([(x * 1.07, y + hem_drop) for x, y in inner], samples=8))
-        hem = place.upright(band)
-    fold = through([(66.0, shoulder + 12.0), (76.0, shoulder + 26.0), (80.0, shoulder + 44.0)], samples=6)
-    return Clothes(
-        shape=place.upright(shape),
-        neckline=place.upright(neckline),
-        hem=hem,
-        flaps=flaps,
-        folds=(place.upright(fold * (-1.0, 1.0)), place.upright(fold)),
-    )
 
 
 def _lens(geometry: Geometry, centre_x: float, centre_y: float) -> Points:
@@ -286,7 +195,7 @@ def build_wear(geometry: Geometry, place: Placement, head: HeadCurves) -> WearCu
     """Everything worn, on the canvas."""
     necklace, pendant = _necklace(geometry, place)
     return WearCurves(
-        clothes=_clothes(geometry, place),
+        clothes=build_clothes(geometry, place),
         glasses=_glasses(geometry, place),
         left_earring=_earring(geometry, head.left_ear),
         right_earring=_earring(geometry, head.right_ear),
