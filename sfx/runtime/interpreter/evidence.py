@@ -13,9 +13,9 @@ from sfx.runtime.interpreter.strokes import CANVAS_UNITS, Stroke
 
 SCORE_STEP = 1.0 / 16.0
 """Nats in one level of the graph's `scores`."""
-SEGMENT = 4.0
-"""Longest segment of a stroke that is looked at as one, in canvas units."""
-SAMPLES = 4
+SEGMENT = 2.0
+"""Longest segment of a stroke that is looked at as one, in canvas units; its ends are where a class may change."""
+SAMPLES = 2
 """Points at which the network's scores are read in each segment."""
 
 SIDE = int(CANVAS_UNITS)

@@ -56,12 +56,12 @@ def test_evidence_is_read_under_the_stroke():
     stroke = Stroke(np.array([[10.5, 40.5], [89.5, 40.5]], np.float32))
     dot = Stroke(np.array([[20.5, 40.5], [20.5, 40.5]], np.float32))
     gathered = gather_evidence((stroke, dot), scores)
-    assert gathered.starts.tolist() == [0, 20, 21]
-    np.testing.assert_allclose(gathered.lengths, [79 / 20] * 20 + [0], rtol=1e-6)
+    assert gathered.starts.tolist() == [0, 40, 41]
+    np.testing.assert_allclose(gathered.lengths, [79 / 40] * 40 + [0], rtol=1e-6)
     best = 1 / (1 + 21 * np.exp(-32 * SCORE_STEP))
     np.testing.assert_allclose(np.exp(gathered.log_probabilities[0, 5]), best, rtol=1e-5)
-    np.testing.assert_allclose(np.exp(gathered.log_probabilities).sum(1)[[0, 20]], 1.0, rtol=1e-5)
-    assert gathered.log_probabilities.argmax(1).tolist() == [5] * 10 + [6] * 10 + [5]
+    np.testing.assert_allclose(np.exp(gathered.log_probabilities).sum(1)[[0, 40]], 1.0, rtol=1e-5)
+    assert gathered.log_probabilities.argmax(1).tolist() == [5] * 20 + [6] * 20 + [5]
 
 
 def test_paper_says_nothing():
