@@ -67,7 +67,7 @@ class Gpu:
         cuda = bindings()
         count = checked(cuda.cudaGetDeviceCount(), "looking for a GPU")
         if index >= count:
-            raise EngineError(f"CUDA: expected a GPU with the number {index}, found {count}")
+            raise EngineError(f"CUDA: expected the number of a GPU, 0 to {count - 1}, found {index}")
         properties = checked(cuda.cudaGetDeviceProperties(index), f"asking GPU {index} what it is")
         name = properties.name.decode() if isinstance(properties.name, bytes) else str(properties.name)
         return cls(index, name, (properties.major, properties.minor), properties.totalGlobalMem)

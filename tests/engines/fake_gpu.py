@@ -177,6 +177,8 @@ class FakeTensorRt:
         self.cuda = cuda
         self.failures: set[str] = set()
         self.alive: list[str] = []
+        self.freed: list[str] = []
+        """What was freed, in that order."""
         self.logger: weakref.ref[Any] | None = None
         """The first that it was given: it writes through that one whatever comes later, as TensorRT may."""
         self.kept: bytes | None = None
@@ -190,7 +192,7 @@ class FakeTensorRt:
 
     def Runtime(self, logger: Any) -> Any:
         self.logger = self.logger or weakref.ref(logger)
-        return SimpleNamespace(deserialize_cuda_engine=self._deserialize)
+        return FakeRuntime(self)
 
     def allowed(self, name: str) -> bool:
         if name in self.failures:
@@ -203,20 +205,41 @@ class FakeTensorRt:
         return FakeEngine(self, plan) if self.allowed("deserialize_cuda_engine") else None
 
 
-class FakeEngine:
+class Counted:
+    """An object of a library that tells it when it is freed."""
+
+    kind = ""
+
+    def __init__(self, module: FakeTensorRt) -> None:
+        self.module = module
+        module.alive.append(self.kind)
+
+    def __del__(self) -> None:
+        self.module.alive.remove(self.kind)
+        self.module.freed.append(self.kind)
+
+
+class FakeRuntime(Counted):
+    """An `IRuntime`."""
+
+    kind = "runtime"
+
+    def deserialize_cuda_engine(self, plan: bytes) -> FakeEngine | None:
+        return self.module._deserialize(plan)
+
+
+class FakeEngine(Counted):
     """An `ICudaEngine` whose plan is an ONNX file."""
 
+    kind = "engine"
+
     def __init__(self, module: FakeTensorRt, plan: bytes) -> None:
-        self.module = module
+        super().__init__(module)
         self.session = onnxruntime.InferenceSession(plan, providers=["CPUExecutionProvider"])
         inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
         self.tensors = {tensor.name: tensor for tensor in (*inputs, *outputs)}
         self.inputs = [tensor.name for tensor in inputs]
         self.num_io_tensors = len(self.tensors)
-        module.alive.append("engine")
-
-    def __del__(self) -> None:
-        self.module.alive.remove("engine")
 
     def get_tensor_name(self, index: int) -> str:
         return list(self.tensors)[index]
@@ -238,14 +261,14 @@ class FakeEngine:
             self.module.kept = cache.content
             return self.module.allowed("set_runtime_cache")
 
-        return SimpleNamespace(create_runtime_cache=FakeKernels, set_runtime_cache=keep)
+        return SimpleNamespace(create_runtime_cache=lambda: FakeKernels(self.module), set_runtime_cache=keep)
 
 
-class FakeKernels:
+class FakeKernels(Counted):
     """An `IRuntimeCache`."""
 
-    def __init__(self) -> None:
-        self.content = b""
+    kind = "kernels"
+    content = b""
 
     def deserialize(self, content: bytes) -> bool:
         self.content = content
@@ -255,20 +278,19 @@ class FakeKernels:
         return self.content + b"kernel;"
 
 
-class FakeContext:
+class FakeContext(Counted):
     """An `IExecutionContext`."""
 
+    kind = "context"
+
     def __init__(self, engine: FakeEngine, config: Any) -> None:
+        super().__init__(engine.module)
         self.engine = engine
         if config is not None:
             chosen = (config.cuda_graph_strategy, config.dynamic_shapes_kernel_specialization_strategy)
             engine.module.strategies.append(chosen)
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.addresses: dict[str, int] = {}
-        engine.module.alive.append("context")
-
-    def __del__(self) -> None:
-        self.engine.module.alive.remove("context")
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         self.shapes[name] = shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Engine
 from sfx.errors import EngineError, MissingPackageError, SfxError
 from tests.engines.conftest import Machine
-from tests.engines.fake_gpu import VERSIONS, FakeArray, Status, add_fake_plans
+from tests.engines.fake_gpu import VERSIONS, FakeArray, FakeEngine, Status, add_fake_plans
 
 
 @pytest.fixture
@@ -272,6 +273,40 @@ def test_engine_of_another_graph_is_caught(compiled: Bundle, target: str, machin
     machine.libraries[target]._deserialize = lambda _: real(other)  # type: ignore[method-assign]
     with pytest.raises(EngineError, match=r"expected the tensors \['z'\], found \['codes'\]"):
         choose(target).load(compiled, "mapping")
+
+
+@pytest.mark.parametrize(
+    ("method", "found", "message"),
+    [
+        ("get_tensor_shape", (-1, 33), r"tensor z: expected float32 \(-1, 32\), found float32 \(-1, 33\)"),
+        (
+            "get_tensor_dtype",
+            "tensor(uint8)",
+            r"tensor z: expected float32 \(-1, 32\), found uint8 \(-1, 32\)",
+        ),
+    ],
+)
+def test_engine_of_other_tensors_is_caught(
+    method: str, found: Any, message: str, compiled: Bundle, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeEngine, method, lambda *_: found)
+    with pytest.raises(EngineError, match=message):
+        choose(target).load(compiled, "mapping")
+
+
+def test_everything_is_freed_before_what_it_was_made_from(
+    compiled: Bundle, target: str, machine: Machine
+) -> None:
+    engine = choose(target).load(compiled, "mapping")
+    engine({"z": z(3)})
+    engine.close()
+    kernels = ["kernels"] if target == "tensorrt-rtx" else []
+    assert machine.libraries[target].freed == ["context", "context", *kernels, "engine", "runtime"]
+
+
+def test_a_gpu_that_is_not_there_is_named(compiled: Bundle, target: str) -> None:
+    with pytest.raises(EngineError, match="CUDA: expected the number of a GPU, 0 to 0, found 1"):
+        choose(target, "cuda:1").load(compiled, "mapping")
 
 
 def test_closing_twice_and_calling_after(mapping: Engine) -> None:
