@@ -202,10 +202,13 @@ def test_fp16_files_are_small(half_files: Path, full: Full) -> None:
     assert half_share(half_files / "synthesis.onnx") > 0.99
 
 
+@pytest.mark.parametrize("capabilities", [(), ("7.5",)])
 @pytest.mark.parametrize("name", ["sketch_encoder", "appearance_encoder", "mapping", "synthesis"])
-def test_full_size_compiles_for_rtx(name: str, half_files: Path, full: Full) -> None:
+def test_full_size_compiles_for_rtx(
+    name: str, capabilities: tuple[str, ...], half_files: Path, full: Full
+) -> None:
     module = LIBRARIES["tensorrt-rtx"].load()
     entry = full.bundle.manifest.graph(name)
     onnx = half_files / f"{name}.onnx"
-    plan, _ = build_plan(module, onnx, entry, BuildOptions(), b"", lambda _: None)
+    plan, _ = build_plan(module, onnx, entry, BuildOptions(capabilities), b"", lambda _: None)
     assert len(plan) > 0.9 * onnx.stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,18 @@ def test_proof_is_in_the_manifest(half_bundle: Bundle) -> None:
     assert 0.9 < image.share < 1
     assert measured["mapping", "w"].share == 0
     assert {entry.precision for entry in manifest.graphs} == {"fp16"}
+
+
+def test_export_prints_what_is_computed_in_which_precision(
+    half_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfx.export.exporter.export", lambda *_, **__: half_bundle)
+    result = CliRunner().invoke(main, ["export", "spse.pt", "--out", str(tmp_path), "--precision", "fp16"])
+    assert result.exit_code == 0, result.output
+    lines = re.findall(r"fp16, emulated: (\w+), .*multiply-adds: (.*)% FP16, (.*)% FP32", result.output)
+    assert {graph for graph, _, _ in lines} >= {graph.name for graph in half_bundle.manifest.graphs}
+    for _, half, single in lines:
+        assert float(half) + float(single) == pytest.approx(100, abs=0.02)
 
 
 def test_weights_are_stored_in_half_the_bytes(half_bundle: Bundle, bundle: Bundle) -> None:
