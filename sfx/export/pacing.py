@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LearningRate:
-    """Warm-up, constant, then half a cosine. Times are minutes of processor time, see `ComputeClock`."""
+    """Warm-up, constant, then half a cosine."""
 
-    minutes: float
-    """Planned total, at which the rate is lowest."""
     highest: float
     warm_up_steps: int = 60
     decay_from: float = 0.6
@@ -20,13 +18,12 @@ class LearningRate:
     last: float = 0.03
     """The rate at the end, as a share of `highest`."""
 
-    def at(self, step: int, minutes: float) -> float:
-        """The rate of a step, counted from the beginning of the warm-up."""
+    def at(self, step: int, share: float) -> float:
+        """The rate of a step since the beginning of the warm-up, when `share` of the planned time is over."""
         warm = min(1.0, (step + 1) / self.warm_up_steps)
-        share = min(minutes / self.minutes, 1.0)
         if share <= self.decay_from:
             return self.highest * warm
-        along = (share - self.decay_from) / (1.0 - self.decay_from)
+        along = (min(share, 1.0) - self.decay_from) / (1.0 - self.decay_from)
         falling = self.last + (1.0 - self.last) * (1.0 + math.cos(math.pi * along)) / 2
         return self.highest * warm * falling
 

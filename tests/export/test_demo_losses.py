@@ -113,12 +113,12 @@ def test_fast_prelu_is_prelu_forward_and_backward(dtype: torch.dtype) -> None:
 
 
 def test_the_learning_rate_warms_up_stays_and_decays() -> None:
-    rate = LearningRate(100.0, 1.0, warm_up_steps=10, decay_from=0.5, last=0.1)
+    rate = LearningRate(1.0, warm_up_steps=10, decay_from=0.5, last=0.1)
     assert rate.at(0, 0.0) == pytest.approx(0.1)
-    assert rate.at(500, 49.0) == 1.0
-    assert rate.at(500, 75.0) == pytest.approx(0.55)
-    assert rate.at(500, 100.0) == pytest.approx(0.1)
-    assert rate.at(500, 1000.0) == pytest.approx(0.1)
+    assert rate.at(500, 0.49) == 1.0
+    assert rate.at(500, 0.75) == pytest.approx(0.55)
+    assert rate.at(500, 1.0) == pytest.approx(0.1)
+    assert rate.at(500, 10.0) == pytest.approx(0.1)
 
 
 def test_pictures_grow_with_time() -> None:
@@ -130,7 +130,10 @@ def test_the_schedule_teaches_the_decoder_then_the_encoders_then_all() -> None:
     schedule = Schedule(100.0, 10.0, 20.0, decoder_minutes=30.0, encoders_minutes=60.0)
     phases = [schedule.phase(minutes) for minutes in (0.0, 29.9, 30.0, 59.9, 60.0, 200.0)]
     assert phases == [*[Phase.DECODER] * 2, *[Phase.ENCODERS] * 2, *[Phase.TOGETHER] * 2]
+    shares = [schedule.share(minutes) for minutes in (0.0, 15.0, 30.0, 45.0, 60.0, 80.0, 100.0, 200.0)]
+    assert shares == [0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 1.0, 1.0]
     assert Schedule(100.0, 10.0, 20.0).phase(0.0) is Phase.TOGETHER
+    assert Schedule(100.0, 10.0, 20.0).share(50.0) == 0.5
 
 
 def test_l1_of_a_known_difference() -> None:

@@ -23,11 +23,10 @@ from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
 from sfx.export.demo.run_state import LOG, RunState
-from sfx.export.demo.schedule import Schedule
+from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
 from sfx.export.demo.train import Options, train
 from sfx.export.networks import Spse
 from sfx.export.operators import Blur, Upsample
-from sfx.export.pacing import LearningRate
 from tests.export.demo_fixtures import NARROW, draw_small_set
 
 
@@ -38,11 +37,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _options(data: Path, out: Path, stop_at_step: int, processes: int = 1) -> Options:
     schedule = Schedule(1000.0, 1000.0, 1000.0)
-    rate = LearningRate(1000.0, RATE, warm_up_steps=2)
-    return Options(data, out, schedule, rate, processes=processes, batch=3, stop_at_step=stop_at_step)
-
-
-RATE = 8e-4
+    return Options(
+        data, out, schedule, warm_up_steps=2, processes=processes, batch=3, stop_at_step=stop_at_step
+    )
 
 
 def _description_sizes(data: Path) -> tuple[int, int]:
@@ -80,7 +77,7 @@ def test_a_resumed_run_takes_the_rates_of_the_code(
     train(_options(data, tmp_path / "run", 5), NARROW)
     groups = RunState.load(tmp_path / "run").optimiser["param_groups"]
     assert groups[-1]["relative_rate"] == 70.0
-    assert groups[-1]["lr"] == pytest.approx(70.0 * RATE)
+    assert groups[-1]["lr"] == pytest.approx(70.0 * HIGHEST_RATES[Phase.TOGETHER])
 
 
 def test_the_blur_after_up_sampling_lets_detail_through_and_is_kept(run: Path) -> None:

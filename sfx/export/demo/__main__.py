@@ -50,9 +50,11 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 @click.option(
     "--encoders-minutes", default=90.0, show_default=True, help="Until then the encoders learn its codes."
 )
-@click.option("--learning-rate", default=8e-4, show_default=True)
 @click.option(
-    "--decay-from", default=0.6, show_default=True, help="Share of the time after which the rate falls."
+    "--decay-from",
+    default=0.6,
+    show_default=True,
+    help="Share of each phase's time after which its learning rate falls.",
 )
 @click.option(
     "--processes", default=2, show_default=True, help="One-threaded processes that share gradients."
@@ -71,7 +73,6 @@ def train(
     half_size_minutes: float,
     decoder_minutes: float,
     encoders_minutes: float,
-    learning_rate: float,
     decay_from: float,
     processes: int,
     batch: int,
@@ -83,7 +84,6 @@ def train(
     from sfx.export.demo.schedule import Schedule
     from sfx.export.demo.train import Options
     from sfx.export.demo.train import train as run
-    from sfx.export.pacing import LearningRate
 
     schedule = Schedule(
         minutes,
@@ -96,7 +96,7 @@ def train(
         data=data,
         out=out,
         schedule=schedule,
-        rate=LearningRate(minutes, learning_rate, decay_from=decay_from),
+        decay_from=decay_from,
         seed=seed,
         processes=processes,
         batch=batch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,12 +18,19 @@ class Phase(Enum):
     """All networks, through the picture."""
 
 
+HIGHEST_RATES: Mapping[Phase, float] = {Phase.DECODER: 8e-4, Phase.ENCODERS: 8e-4, Phase.TOGETHER: 3.5e-4}
+"""Learning rate of each phase, before it falls towards the phase's end.
+
+A decoder that no longer became better at 8e-4 (24.5 dB) lost 8 % of its loss within a minute at a third of that.
+"""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """The plan. All times are minutes of processor time since the start, see `ComputeClock`."""
 
     minutes: float
-    """Planned total: training ends there, and the learning rate falls towards it."""
+    """Planned total: training ends there."""
     quarter_size_minutes: float
     """Until then pictures are drawn and compared at a quarter of their size."""
     half_size_minutes: float
@@ -37,6 +45,13 @@ class Schedule:
         if minutes < self.decoder_minutes:
             return Phase.DECODER
         return Phase.ENCODERS if minutes < self.encoders_minutes else Phase.TOGETHER
+
+    def share(self, minutes: float) -> float:
+        """How much of the time of the phase at that time is over, from 0 to 1."""
+        ends = (0.0, self.decoder_minutes, max(self.decoder_minutes, self.encoders_minutes), self.minutes)
+        order = list(Phase).index(self.phase(minutes))
+        begin, end = ends[order], ends[order + 1]
+        return min(1.0, (minutes - begin) / (end - begin)) if end > begin else 1.0
 
     def size(self, minutes: float, output_size: int) -> int:
         """Side of the pictures to train on."""

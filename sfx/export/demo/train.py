@@ -31,7 +31,7 @@ from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
 from sfx.export.demo.losses import feature_weights, geometry_loss, picture_loss, style_loss
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
-from sfx.export.demo.schedule import Phase, Schedule
+from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, optimiser_of, resized
 from sfx.export.pacing import ComputeClock, LearningRate
 
@@ -49,7 +49,9 @@ class Options:
     data: Path
     out: Path
     schedule: Schedule
-    rate: LearningRate
+    decay_from: float = 0.6
+    """Share of each phase's time after which its learning rate falls."""
+    warm_up_steps: int = 60
     seed: int = 0
     processes: int = 2
     batch: int = 8
@@ -231,8 +233,11 @@ class Trainer:
         return loss.total + GUIDE_WEIGHT * guides
 
     def _rate(self) -> float:
-        """The learning rate now; every phase warms up."""
-        return self.options.rate.at(self.step - self.phase_began, self.minutes)
+        """The learning rate now; every phase warms up and cools down."""
+        options, schedule = self.options, self.options.schedule
+        highest = HIGHEST_RATES[schedule.phase(self.minutes)]
+        rate = LearningRate(highest, options.warm_up_steps, options.decay_from)
+        return rate.at(self.step - self.phase_began, schedule.share(self.minutes))
 
     def _size(self) -> int:
         """Side of the pictures that are trained on now."""

@@ -54,7 +54,7 @@ class Trainer:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.rate = LearningRate(options.minutes, options.learning_rate, decay_from=options.decay_from)
+        self.rate = LearningRate(options.learning_rate, decay_from=options.decay_from)
         torch.manual_seed(options.seed)
         self.network = InterpreterNet()
         use_channels_last(self.network)
@@ -97,7 +97,7 @@ class Trainer:
             losses.append(self._train_step(self.source.batch(self.step)))
             self.clock.tick()
             if self.step % 25 == 0:
-                rate = self.rate.at(self.step, self.minutes)
+                rate = self.rate.at(self.step, self.minutes / self.options.minutes)
                 log(
                     self.options.out, kind="train", minutes=self.minutes, step=self.step,
                     loss=float(np.mean(losses)), rate=rate,
@@ -129,7 +129,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.rate.at(self.step, self.minutes)
+            group["lr"] = self.rate.at(self.step, self.minutes / self.options.minutes)
         self.optimiser.step()
         self.step += 1
         decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
