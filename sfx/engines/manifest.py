@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sfx.config import ModelConfig
+from sfx.engines.lowering import Lowering
 from sfx.errors import BundleError
 
 SCHEMA = 1
@@ -51,6 +52,8 @@ class GraphEntry:
     parameters: int
     weights: str = "fp32"
     """How large constants are stored, "fp32" or "fp16"; `precision` is what the graph computes in."""
+    int8_layers: int = 0
+    """Layers that compute in INT8 all the same, between Q/DQ operators."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,8 @@ class Manifest:
     """What reduced precision costs; empty where every graph is FP32."""
     plans: tuple[PlanEntry, ...] = ()
     """Compiled engines, one for each graph and target at most."""
+    lowering: Lowering | None = None
+    """What `sfx calibrate` lowered, and what it costs; None where it was not run."""
 
     def graph(self, name: str) -> GraphEntry:
         """The graph called `name`. Raises BundleError where the bundle has none."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
 
 from sfx.config import EncoderConfig, ModelConfig
+from sfx.engines.json_keys import Keys
+from sfx.engines.lowering import read_lowering
 from sfx.engines.manifest import (
     MANIFEST,
     SCHEMA,
@@ -26,8 +27,6 @@ from sfx.errors import BundleError
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_SIDE = 8192
 """Bound on the sizes in a manifest, so that a damaged one cannot ask for absurd arrays."""
-
-T = TypeVar("T")
 
 
 def read_manifest(bundle: Path) -> Manifest:
@@ -53,66 +52,12 @@ def read_manifest(bundle: Path) -> Manifest:
             f"{path}: expected manifest schema {SCHEMA}, found {found!r}; export the bundle again"
         )
     try:
-        return _manifest(_Keys(content, ""))
+        return _manifest(Keys(content, ""))
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
 
 
-class _Keys:
-    """A JSON object whose values are asked for by key and type, with errors that name the key's full path."""
-
-    def __init__(self, content: Any, where: str) -> None:
-        if not isinstance(content, dict):
-            raise BundleError(f"key '{where}': expected an object, found {type(content).__name__}")
-        self.content = content
-        self.where = where
-
-    def _name(self, key: str) -> str:
-        return f"{self.where}.{key}" if self.where else key
-
-    def get(self, key: str, kind: type[T]) -> T:
-        if key not in self.content:
-            raise BundleError(
-                f"key '{self._name(key)}': expected a value of type {kind.__name__}, found none"
-            )
-        value = self.content[key]
-        if kind is float and isinstance(value, int):
-            value = float(value)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise BundleError(
-                f"key '{self._name(key)}': expected {kind.__name__}, found {type(value).__name__}"
-            )
-        return value
-
-    def has(self, key: str) -> bool:
-        """Whether an optional key is there and not null."""
-        return self.content.get(key) is not None
-
-    def is_null(self, key: str) -> bool:
-        """Whether a key is there and null."""
-        return key in self.content and self.content[key] is None
-
-    def child(self, key: str) -> _Keys:
-        return _Keys(self.get(key, dict), self._name(key))
-
-    def numbers(self, key: str, count: int | None = None) -> tuple[int, ...]:
-        """A list of whole numbers, `count` of them where that is given."""
-        values = self.get(key, list)
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in values)
-        if not whole or not values or count not in (None, len(values)):
-            many = "" if count is None else f"{count} "
-            raise BundleError(f"key '{self._name(key)}': expected {many}whole numbers, found {values}")
-        return tuple(values)
-
-    def children(self, key: str) -> list[_Keys]:
-        return [_Keys(item, f"{self._name(key)}[{index}]") for index, item in enumerate(self.get(key, list))]
-
-    def optional(self, key: str) -> list[_Keys]:
-        """The same, or nothing where the key is absent: bundles of older versions lack it."""
-        return self.children(key) if self.has(key) else []
-
-
-def _manifest(keys: _Keys) -> Manifest:
+def _manifest(keys: Keys) -> Manifest:
     return Manifest(
         model=None if keys.is_null("model") else _model(keys.child("model")),
         graphs=tuple(_graph(entry) for entry in keys.children("graphs")),
@@ -135,10 +80,11 @@ def _manifest(keys: _Keys) -> Manifest:
         truncation=keys.get("truncation", float) if keys.has("truncation") else None,
         accuracy=tuple(_accuracy(entry) for entry in keys.optional("accuracy")),
         plans=tuple(_plan(entry) for entry in keys.optional("plans")),
+        lowering=read_lowering(keys.child("lowering")) if keys.has("lowering") else None,
     )
 
 
-def _plan(keys: _Keys) -> PlanEntry:
+def _plan(keys: Keys) -> PlanEntry:
     return PlanEntry(
         keys.get("graph", str),
         keys.get("target", str),
@@ -151,7 +97,7 @@ def _plan(keys: _Keys) -> PlanEntry:
     )
 
 
-def _accuracy(keys: _Keys) -> Accuracy:
+def _accuracy(keys: Keys) -> Accuracy:
     return Accuracy(
         keys.get("graph", str),
         keys.get("tensor", str),
@@ -162,7 +108,7 @@ def _accuracy(keys: _Keys) -> Accuracy:
     )
 
 
-def _model(keys: _Keys) -> ModelConfig:
+def _model(keys: Keys) -> ModelConfig:
     first, second = keys.numbers("head_taps", 2)
     config = ModelConfig(
         output_size=keys.get("output_size", int),
@@ -185,7 +131,7 @@ def _model(keys: _Keys) -> ModelConfig:
     return config
 
 
-def _encoder(keys: _Keys) -> EncoderConfig:
+def _encoder(keys: Keys) -> EncoderConfig:
     w1, w2, w3, w4 = keys.numbers("widths", 4)
     u1, u2, u3, u4 = keys.numbers("units", 4)
     return EncoderConfig(
@@ -199,7 +145,7 @@ def _encoder(keys: _Keys) -> EncoderConfig:
     )
 
 
-def _graph(keys: _Keys) -> GraphEntry:
+def _graph(keys: Keys) -> GraphEntry:
     return GraphEntry(
         name=keys.get("name", str),
         file=_file(keys.child("file")),
@@ -209,17 +155,18 @@ def _graph(keys: _Keys) -> GraphEntry:
         opset=keys.get("opset", int),
         parameters=keys.get("parameters", int),
         weights=_weights(keys),
+        int8_layers=keys.get("int8_layers", int) if keys.has("int8_layers") else 0,
     )
 
 
-def _weights(keys: _Keys) -> str:
+def _weights(keys: Keys) -> str:
     stored = keys.get("weights", str) if keys.has("weights") else "fp32"
     if stored not in ("fp32", "fp16"):
         raise BundleError(f"key '{keys.where}.weights': expected fp32 or fp16, found '{stored}'")
     return stored
 
 
-def _tensor(keys: _Keys) -> TensorSpec:
+def _tensor(keys: Keys) -> TensorSpec:
     shape = keys.numbers("shape")
     limits = keys.content.get("range")
     if limits is not None and (not isinstance(limits, list) or len(limits) != 2):
@@ -232,7 +179,7 @@ def _tensor(keys: _Keys) -> TensorSpec:
     )
 
 
-def _file(keys: _Keys) -> BundleFile:
+def _file(keys: Keys) -> BundleFile:
     path = keys.get("path", str)
     parts = PurePosixPath(path).parts
     # A colon or backslash means a drive or a separator on Windows.

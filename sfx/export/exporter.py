@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import platform
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +10,10 @@ from typing import Any
 
 from sfx.engines.backends import Choice, choose, installed_backends
 from sfx.engines.bundle import Bundle, sha256
+from sfx.engines.bundle_writing import bundle_file, check_target, tool_versions, whole_or_absent
 from sfx.engines.cache import without_cache
 from sfx.engines.manifest import MANIFEST, Accuracy, BundleFile, GraphEntry, Manifest, Measurement
 from sfx.engines.recorded import check_tolerance, replay, write_arrays
-from sfx.errors import BundleError
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
 from sfx.export.graphs import IMAGE_FLOAT, graphs
 from sfx.export.half import half_form
@@ -58,43 +53,6 @@ def export(
         manifest = _write(checkpoint, making, precision, weights, progress)
         (making / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle.open(out)
-
-
-def check_target(out: Path, *, force: bool) -> None:
-    """Raise BundleError where writing a bundle to `out` would destroy something that is not asked to go."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise BundleError(f"{out}: expected a directory to write the bundle to, found a file")
-    if not any(out.iterdir()):
-        return
-    if not (out / MANIFEST).is_file():
-        raise BundleError(
-            f"{out}: expected an empty directory or a bundle, found other files; choose another --out"
-        )
-    if not force:
-        raise BundleError(f"{out}: expected nothing there, found a bundle; --force replaces it")
-
-
-@contextlib.contextmanager
-def whole_or_absent(out: Path) -> Iterator[Path]:
-    """A directory to fill beside `out`, which takes its place at the end or is removed on any error."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-making-"))
-    old = making.with_name(making.name + "-old")
-    try:
-        yield making
-        making.chmod(0o755)
-        if out.exists():
-            out.rename(old)
-        making.rename(out)
-    except BaseException:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        raise
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(
@@ -170,21 +128,7 @@ def _write_statistics(checkpoint: Checkpoint, making: Path) -> BundleFile | None
     return bundle_file(making / STATISTICS)
 
 
-def bundle_file(path: Path) -> BundleFile:
-    """What a manifest says of a file beside it."""
-    return BundleFile(path.name, path.stat().st_size, sha256(path))
-
-
 def _source(checkpoint: Checkpoint) -> dict[str, Any]:
     path = checkpoint.path
     made = {"made": dict(checkpoint.provenance)} if checkpoint.provenance else {}
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path), **made}
-
-
-def tool_versions() -> dict[str, str]:
-    """Versions of what makes a bundle, for its manifest."""
-    found = {"python": platform.python_version()}
-    for name in ("sfx", "torch", "onnx", "onnxscript", "openvino", "onnxruntime", "onnxruntime-gpu"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found

@@ -47,10 +47,11 @@ def plan(
 
 def sketch_files(sketches: Sequence[Path]) -> list[Path]:
     """The files that the arguments name: a folder stands for its sketches by sorted name. Raises InputError."""
-    return [file for sketch in sketches for file in _pictures(sketch, SKETCH_SUFFIXES)]
+    return [file for sketch in sketches for file in picture_files(sketch, SKETCH_SUFFIXES)]
 
 
-def _pictures(path: Path, suffixes: frozenset[str] = READ_SUFFIXES) -> list[Path]:
+def picture_files(path: Path, suffixes: frozenset[str] = READ_SUFFIXES) -> list[Path]:
+    """A picture, or the pictures of a folder by sorted name. Raises InputError where there is none."""
     if path.is_dir():
         found = sorted(
             p for p in path.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")
@@ -66,7 +67,7 @@ def _pictures(path: Path, suffixes: frozenset[str] = READ_SUFFIXES) -> list[Path
 def _references(appearance: Path | None, count: int) -> Sequence[Path | None]:
     if appearance is None:
         return [None] * count
-    found = _pictures(appearance)
+    found = picture_files(appearance)
     if not appearance.is_dir():
         return found * count
     if len(found) != count:

@@ -13,13 +13,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle
+from sfx.engines.bundle_writing import bundle_file, check_target, tool_versions, whole_or_absent
 from sfx.engines.cache import without_cache
 from sfx.engines.engine import Array
 from sfx.engines.manifest import MANIFEST, GraphEntry, Manifest, Measurement, TensorSpec
 from sfx.engines.recorded import write_arrays
 from sfx.errors import InputError
 from sfx.export.demo.run_state import CHECKPOINT
-from sfx.export.exporter import PROOF, bundle_file, check_target, tool_versions, whole_or_absent
+from sfx.export.exporter import PROOF
 from sfx.export.graphs import Graph
 from sfx.export.interpreter.drawing import SIDE
 from sfx.export.interpreter.network import ConvUnit, InterpreterNet, Residual
