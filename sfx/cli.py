@@ -9,6 +9,7 @@ import click
 
 from sfx import __version__
 from sfx.cli_bench import baseline, bench_options, bench_plan, measure
+from sfx.cli_calibrate import calibrate_bundle, calibrate_options
 from sfx.cli_compile import build_options, compile_options, compile_targets, expect_targets, telling
 from sfx.cli_errors import OneLineErrorsGroup
 
@@ -305,6 +306,14 @@ def bench(**settings: Any) -> None:
     plan, old = bench_plan(settings), baseline(settings)
     with _load(settings) as pipeline:
         measure(pipeline, plan, old, settings)
+
+
+@main.command()
+@click.argument("bundle", type=_PATH)
+@calibrate_options
+def calibrate(bundle: Path, **settings: Any) -> None:
+    """Lower the layers of a BUNDLE that its pictures can spare to INT8; the price is measured, and kept to a budget."""
+    calibrate_bundle(bundle, settings)
 
 
 @main.command()

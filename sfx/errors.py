@@ -4,6 +4,7 @@ SfxError                    one clear line for a person; the command line exits 
 ├── CheckpointError         the checkpoint cannot be read, or is not a model that sfx exports
 ├── BundleError             the bundle is damaged, foreign, or its manifest does not hold
 ├── ParityError             an exported graph does not compute what the original computes
+├── BudgetError             lower precision costs more of the picture than it was allowed to
 ├── EngineError             a backend cannot load or run a graph; a feed has the wrong shape
 │   └── MissingPackageError an optional package is not installed
 └── InputError              a sketch, a picture or an option value that cannot be used
@@ -26,6 +27,10 @@ class BundleError(SfxError):
 
 class ParityError(SfxError):
     """An exported graph differs from the original by more than its tolerance, is flat, or holds NaN."""
+
+
+class BudgetError(SfxError):
+    """Lower precision costs more of the picture than it was allowed to; says by how much."""
 
 
 class EngineError(SfxError):

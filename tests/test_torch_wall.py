@@ -12,7 +12,16 @@ import pytest
 import sfx
 
 EXPORT_ONLY = ("torch", "onnx", "onnxscript", "onnx_ir", "skia")
-RUNTIME = ("sfx.cli", "sfx.doctor", "sfx.samples", "sfx.benchmarks.bench", "sfx.benchmarks.report")
+RUNTIME = (
+    "sfx.cli",
+    "sfx.doctor",
+    "sfx.samples",
+    "sfx.benchmarks.bench",
+    "sfx.benchmarks.report",
+    "sfx.calibration.calibrate",
+    "sfx.calibration.page",
+    "sfx.calibration.report",
+)
 
 
 def modules_after(code: str) -> set[str]:

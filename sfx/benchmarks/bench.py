@@ -154,6 +154,7 @@ def about_bundle(pipeline: Pipeline) -> dict[str, object]:
         "output_size": pipeline.config.output_size,
         "source": dict(manifest.source),
         "parameters": sum(graph.parameters for graph in manifest.graphs),
+        "int8_layers": sum(graph.int8_layers for graph in manifest.graphs),
     }
 
 

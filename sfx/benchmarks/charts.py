@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _WIDTH, _ROW, _LABEL = 860, 24, 300
+_DOT_ROW = 18
 _COLOURS = ("#2f6fb0", "#e08a2e", "#3f9b6c", "#9a5fb5", "#b84a4a")
 
 
@@ -59,6 +61,50 @@ def scatter(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
     drawn.append(_text(_LABEL, y + 16, "0"))
     drawn.append(_text(_WIDTH - 90, y + 16, f"{most:.0f} {unit}", "end"))
     return _svg(y + 24, drawn)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A value of a row, and the kind that gives it its colour."""
+
+    label: str
+    value: float
+    kind: str
+
+
+def dots(rows: Sequence[Dot], unit: str, mark: float) -> str:
+    """One dot a row on a common scale that need not begin at 0, with a legend and a line at `mark`."""
+    kinds = list(dict.fromkeys(row.kind for row in rows))
+    values = [mark, *(row.value for row in rows)]
+    least, most = 5.0 * math.floor(min(values) / 5.0), 5.0 * math.ceil(max(values) / 5.0)
+    left, right = _LABEL + 60, _WIDTH - 60
+    scale = (right - left) / ((most - least) or 1.0)
+    bottom = len(rows) * _DOT_ROW + 8
+    drawn = []
+    for tick in range(int(least), int(most) + 1, 5 if most - least <= 60 else 20):
+        x = left + (tick - least) * scale
+        drawn.append(f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{bottom}" stroke="#e3e6ea"/>')
+        drawn.append(_text(x, bottom + 16, f"{tick}", "middle"))
+    drawn.append(_text(right + 16, bottom + 16, unit))
+    x = left + (mark - least) * scale
+    drawn.append(
+        f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{bottom}" stroke="#b84a4a" stroke-dasharray="4 3"/>'
+    )
+    for number, row in enumerate(rows):
+        y = number * _DOT_ROW + 12
+        colour = _COLOURS[kinds.index(row.kind) % len(_COLOURS)]
+        drawn.append(_text(left - 10, y + 4, row.label, "end"))
+        drawn.append(
+            f'<circle cx="{left + (row.value - least) * scale:.1f}" cy="{y}" r="4.5" fill="{colour}">'
+            f"<title>{html.escape(row.label)}: {row.value:.1f} {html.escape(unit)}, {html.escape(row.kind)}</title>"
+            "</circle>"
+        )
+    for number, kind in enumerate(kinds):
+        x = left + 140.0 * number
+        colour = _COLOURS[number % len(_COLOURS)]
+        drawn.append(f'<circle cx="{x + 6:.0f}" cy="{bottom + 34}" r="4.5" fill="{colour}"/>')
+        drawn.append(_text(x + 17, bottom + 38, kind))
+    return _svg(bottom + 48, drawn)
 
 
 def curve(title: str, points: Sequence[tuple[float, float]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from sfx.engines.backends import Choice
 from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Array
-from sfx.engines.manifest import BundleFile, GraphEntry, Measurement
+from sfx.engines.manifest import BundleFile, GraphEntry, Manifest, Measurement, TensorSpec
 from sfx.errors import BundleError, ParityError
 
 TOLERANCES: Mapping[str, Mapping[str, float]] = {
@@ -50,6 +50,38 @@ def difference(expected: Array, found: Array) -> float:
     return float(np.abs(found.astype(np.float64) - expected.astype(np.float64)).max()) / magnitude
 
 
+def tolerance(manifest: Manifest, graph: GraphEntry, spec: TensorSpec) -> float:
+    """The largest error of one output of a graph: of its precision, or for layers in INT8 what was recorded of them.
+
+    Raises BundleError where layers are in INT8 and nothing was recorded.
+    """
+    if not graph.int8_layers:
+        return TOLERANCES["fp16" if graph.weights == "fp16" else graph.precision][spec.dtype]
+    recorded = [
+        one.tolerance for one in manifest.parity if (one.graph, one.tensor) == (graph.name, spec.name)
+    ]
+    if not recorded:
+        raise BundleError(
+            f"key 'parity': expected what layers in int8 change in {graph.name}, {spec.name}, found none"
+        )
+    return max(recorded)
+
+
+def error_of(graph: GraphEntry, expected: Array, found: Array) -> float:
+    """`difference`, but for layers in INT8 the root mean square: a single pixel's edge may move far by one step.
+
+    Of codes relative to max(1, their root mean square), of bytes in levels.
+    """
+    if not graph.int8_layers:
+        return difference(expected, found)
+    apart = _root_mean_square(found.astype(np.float64) - expected.astype(np.float64))
+    return apart if expected.dtype == np.uint8 else apart / max(1.0, _root_mean_square(expected))
+
+
+def _root_mean_square(values: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
 def check_alive(graph: str, tensor: str, values: Array) -> None:
     """Raise ParityError where `values` (batch 2, from two unlike inputs) holds NaN or is flat."""
     if not np.isfinite(values).all():
@@ -75,7 +107,11 @@ def check_tolerance(measurement: Measurement) -> Measurement:
 
 
 def replay(
-    bundle: Bundle, graph: GraphEntry, choice: Choice, proof: Mapping[str, Array]
+    bundle: Bundle,
+    graph: GraphEntry,
+    choice: Choice,
+    proof: Mapping[str, Array],
+    tolerance_of: Callable[[Manifest, GraphEntry, TensorSpec], float] = tolerance,
 ) -> Iterator[Measurement]:
     """Run one graph on the recorded inputs and compare every output with what the published form made.
 
@@ -92,10 +128,10 @@ def replay(
         results = engine({spec.name: proof[spec.name] for spec in graph.inputs})
     finally:
         engine.close()
-    half = graph.weights == "fp16"
-    tolerances = TOLERANCES["fp16" if half else graph.precision]
-    link = f"published -> {choice.backend} {choice.precision}{', fp16 weights' if half else ''}"
+    stored = ", fp16 weights" if graph.weights == "fp16" else ""
+    lowered = f", {graph.int8_layers} layers int8" if graph.int8_layers else ""
+    link = f"published -> {choice.backend} {choice.precision}{stored}{lowered}"
     for spec in graph.outputs:
         check_alive(graph.name, spec.name, results[spec.name])
-        error = difference(proof[spec.name], results[spec.name])
-        yield Measurement(graph.name, spec.name, link, error, tolerances[spec.dtype])
+        error = error_of(graph, proof[spec.name], results[spec.name])
+        yield Measurement(graph.name, spec.name, link, error, tolerance_of(bundle.manifest, graph, spec))

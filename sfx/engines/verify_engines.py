@@ -17,7 +17,7 @@ from sfx.engines.compiled import stale_reason
 from sfx.engines.cuda import Gpu
 from sfx.engines.engine import Array, Device
 from sfx.engines.manifest import GraphEntry, Measurement, PlanEntry
-from sfx.engines.recorded import TOLERANCES, check_alive, check_tolerance, difference
+from sfx.engines.recorded import check_alive, check_tolerance, error_of, tolerance
 from sfx.engines.tensorrt_library import LIBRARIES
 from sfx.errors import BundleError, EngineError
 
@@ -74,11 +74,11 @@ def _compare(
     found = _run(Choice(target, Device("cuda"), graph.precision, ""), bundle, graph, feeds, batch)
     for spec in graph.outputs:
         check_alive(graph.name, spec.name, found[spec.name])
-        error = difference(expected[spec.name], found[spec.name])
-        tolerance = TOLERANCES[graph.precision][spec.dtype]
-        check_tolerance(Measurement(graph.name, spec.name, f"ONNX -> {target}", error, tolerance))
+        error = error_of(graph, expected[spec.name], found[spec.name])
+        most = tolerance(bundle.manifest, graph, spec)
+        check_tolerance(Measurement(graph.name, spec.name, f"ONNX -> {target}", error, most))
         yield (
-            f"{plan.file.path}, {spec.name}: difference {error:.2g} (at most {tolerance:g}); "
+            f"{plan.file.path}, {spec.name}: difference {error:.2g} (at most {most:g}); "
             f"{worst_element(expected[spec.name], found[spec.name])}"
         )
 

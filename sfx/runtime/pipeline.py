@@ -40,11 +40,14 @@ class Pipeline:
 
     Nothing is remembered between calls: appearance codes are a value that the caller keeps, so a new sketch
     of the same person costs only the sketch encoder and the synthesis.
+
+    calls: how many an engine is made for that `prepare` did not make; None for many.
     """
 
-    def __init__(self, bundle: Bundle, choice: Choice) -> None:
+    def __init__(self, bundle: Bundle, choice: Choice, calls: int | None = None) -> None:
         self.bundle = bundle
         self.choice = choice
+        self._calls = calls
         self._engines: dict[str, Engine] = {}
         self._fine_statistics: tuple[Codes, Codes] | None = None
 
@@ -60,7 +63,7 @@ class Pipeline:
     def engine(self, graph: str) -> Engine:
         """The engine of one graph, made if this is its first use."""
         if graph not in self._engines:
-            self._engines[graph] = self.choice.load(self.bundle, graph)
+            self._engines[graph] = self.choice.load(self.bundle, graph, calls=self._calls)
         return self._engines[graph]
 
     def prepare(self, *uses: Use) -> None:

@@ -1,0 +1,208 @@
+"""`sfx calibrate`: from a bundle in FP32 to one whose less sensitive layers compute in INT8, at a measured price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfx.calibration.draft import Draft
+from sfx.calibration.drawing import Fp32Faces, draw_with
+from sfx.calibration.layers import Layer
+from sfx.calibration.packages import import_onnx, import_onnxruntime
+from sfx.calibration.plans import Budget, Damage, choose
+from sfx.calibration.quality import dissimilarity, face_psnrs, pooled
+from sfx.calibration.sensitivity import GRAPHS, Progress, Ranges, measure_damages, prepare_graphs
+from sfx.calibration.sets import CalibrationSet
+from sfx.engines.backends import Choice, installed_backends
+from sfx.engines.backends import choose as choose_backend
+from sfx.engines.bundle import Bundle
+from sfx.engines.bundle_writing import check_target, tool_versions, whole_or_absent
+from sfx.engines.cache import without_cache
+from sfx.engines.lowering import LayerPrecision, Lowering, Price
+from sfx.engines.manifest import MANIFEST, Measurement
+from sfx.engines.recorded import read_arrays, replay
+from sfx.errors import BundleError
+
+Pixels = NDArray[np.uint8]
+
+SET, PROOF = "calibration set", "proof's inputs"
+SHOWN = 4
+"""Faces that are kept for the report's picture."""
+HEADROOM = 1.5
+"""Between the difference from the published form that a lowered graph shows here and what `sfx verify` takes for
+damage: other CPUs add in another order, and a value next to a rounding step may fall either way."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to calibrate for."""
+
+    budget: Budget
+    high: str = "fp32"
+    """What the layers compute in that stay high: "fp32" or "bf16"."""
+    groups: int = 48
+    """About how many groups of layers to measure the damage of, one by one."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured, and the bundle that came of it."""
+
+    bundle: Bundle
+    lowering: Lowering
+    ranges: Ranges
+    damages: Sequence[Damage]
+    chosen: frozenset[Layer]
+    expected: Pixels
+    """The first faces of the set by the FP32 graphs."""
+    found: Pixels
+    """The same by the new bundle."""
+
+
+def calibrate(
+    source: Bundle,
+    out: Path,
+    pairs: CalibrationSet,
+    request: Request,
+    *,
+    force: bool = False,
+    progress: Progress = lambda _: None,
+) -> Result:
+    """Write a bundle to `out`, whole or absent, whose pictures of `pairs` keep the budget on every CPU backend here.
+
+    Raises BudgetError where no layer can be lowered within the budget, BundleError for a bundle that is not in FP32 or
+    an `out` that is in the way, MissingPackageError without onnx and onnxruntime, EngineError without BF16 where asked.
+    """
+    import_onnx()
+    import_onnxruntime()
+    _expect_fp32(source)
+    check_target(out, force=force)
+    ways = _ways(request.high)
+    # A CPU without BF16 says so here, and not after minutes.
+    ways[0].load(source, "mapping").close()
+    with whole_or_absent(out) as making, Fp32Faces(source, choose_backend("openvino", "cpu"), pairs) as fp32:
+        draft = Draft.begin(source, making)
+        layers, ranges = prepare_graphs(draft, fp32, progress)
+        damages = measure_damages(draft, fp32, layers, ranges, request.groups, progress)
+
+        def measure(trial: Sequence[Layer]) -> list[Price]:
+            return prices_of(draft.with_int8(trial, ranges), ways, pairs, fp32.faces)
+
+        chosen, prices = choose(damages, request.budget, measure, progress)
+        progress("measuring what was chosen")
+        lowered = draft.with_int8(chosen, ranges)
+        found = draw_with(lowered, ways[0], pairs)
+        prices += _proof_prices(source, lowered, ways, pairs)
+        lowering = _lowering(layers, chosen, pairs, request, prices)
+        bundle = _with_record(lowered, lowering)
+        draft.keep_only(bundle)
+        (making / MANIFEST).write_text(bundle.manifest.to_json(), encoding="utf-8")
+        shown = fp32.faces[:SHOWN], found[:SHOWN]
+    return Result(Bundle.open(out), lowering, ranges, damages, frozenset(chosen), *shown)
+
+
+def _expect_fp32(source: Bundle) -> None:
+    if source.manifest.lowering is not None:
+        raise BundleError(f"{source.path}: expected a bundle in FP32, found one that was calibrated already")
+    for name in GRAPHS:
+        precision = source.manifest.graph(name).precision
+        if precision != "fp32":
+            raise BundleError(
+                f"{source.path}: expected graphs in fp32, found {name} in {precision}; "
+                "export it again with --precision fp32"
+            )
+
+
+def _ways(high: str) -> list[Choice]:
+    """Every way to run the bundle here; the first is OpenVINO's, with the high layers as asked."""
+    first = choose_backend("openvino", "cpu", high)
+    others = [choose_backend(name, "cpu") for name in installed_backends("cpu")]
+    return [
+        first,
+        *(choice for choice in others if (choice.backend, choice.precision) != (first.backend, high)),
+    ]
+
+
+def prices_of(
+    lowered: Bundle, ways: Sequence[Choice], pairs: CalibrationSet, expected: Pixels
+) -> list[Price]:
+    """What the faces of `pairs` cost on every way to run `lowered`, against those expected."""
+    return [_price(way, SET, expected, draw_with(lowered, way, pairs)) for way in ways]
+
+
+def _price(way: Choice, faces: str, expected: Pixels, found: Pixels) -> Price:
+    psnrs = face_psnrs(expected, found)
+    return Price(
+        way.backend,
+        way.precision,
+        faces,
+        psnr_db=pooled(psnrs),
+        worst_psnr_db=min(psnrs),
+        dissimilarity=dissimilarity(expected, found),
+    )
+
+
+def _proof_prices(
+    source: Bundle, lowered: Bundle, ways: Sequence[Choice], pairs: CalibrationSet
+) -> list[Price]:
+    """The price on the proof's inputs, which played no part in choosing; against the FP32 graphs as well."""
+    proof = read_arrays(source, source.manifest.proof)
+    if not {"label_map", "appearance"} <= proof.keys():
+        raise BundleError(
+            f"{source.manifest.proof.path}: expected arrays 'label_map' and 'appearance', found {sorted(proof)}"
+        )
+    held_out = replace(pairs, label_maps=proof["label_map"], photos=proof["appearance"])
+    expected = draw_with(source, choose_backend("openvino", "cpu"), held_out)
+    return [_price(way, PROOF, expected, draw_with(lowered, way, held_out)) for way in ways]
+
+
+def _lowering(
+    layers: Sequence[Layer],
+    chosen: Sequence[Layer],
+    pairs: CalibrationSet,
+    request: Request,
+    prices: Sequence[Price],
+) -> Lowering:
+    plan = tuple(
+        LayerPrecision(layer.graph, layer.name, "int8" if layer in chosen else request.high)
+        for layer in layers
+    )
+    budget = request.budget
+    return Lowering(plan, pairs.description, budget.psnr_db, budget.dissimilarity, tuple(prices))
+
+
+def _with_record(lowered: Bundle, lowering: Lowering) -> Bundle:
+    """The bundle with what `sfx verify` will hold its lowered graphs to."""
+    proof = read_arrays(lowered, lowered.manifest.proof)
+    changed = [entry for entry in lowered.manifest.graphs if entry.int8_layers]
+    kept = [one for one in lowered.manifest.parity if one.graph not in {entry.name for entry in changed}]
+    measured: list[Measurement] = []
+    for name in installed_backends("cpu"):
+        for entry in changed:
+            with without_cache():
+                measured += replay(lowered, entry, choose_backend(name, "cpu"), proof, lambda *_: 0.0)
+    manifest = replace(
+        lowered.manifest,
+        parity=(*kept, *_with_tolerances(measured)),
+        lowering=lowering,
+        tools={**lowered.manifest.tools, **tool_versions()},
+    )
+    return Bundle(lowered.path, manifest)
+
+
+def _with_tolerances(measured: Sequence[Measurement]) -> list[Measurement]:
+    """Each tensor's tolerance follows from the largest error that any backend showed here."""
+    return [
+        replace(
+            one,
+            tolerance=HEADROOM
+            * max(
+                other.error for other in measured if (other.graph, other.tensor) == (one.graph, one.tensor)
+            ),
+        )
+        for one in measured
+    ]
