@@ -31,9 +31,9 @@ def compile_options(command: Any) -> Any:
         click.option(
             "--workspace",
             type=click.FloatRange(min=0.1),
-            default=4.0,
+            default=8.0,
             show_default=True,
-            help="GiB of scratch memory that a kernel may take on the GPU.",
+            help="GiB of scratch memory that a kernel may take on the GPU; a smaller --max-batch needs less.",
         ),
     ):
         command = option(command)

@@ -124,6 +124,8 @@ def _parse_failure(parser: Any) -> str:
 def _failure(network: Any, messages: Messages) -> str:
     """The last error, and the ONNX node of the layer that it names. (A layer's metadata holds its ONNX node.)"""
     message = messages.take()
+    if "OutOfMemory" in message or "workspace" in message:
+        message += "; raise --workspace, or lower --max-batch"
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     quoted = [layer for layer in layers if layer.name and f"'{layer.name}'" in message]
     if not quoted:

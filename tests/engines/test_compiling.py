@@ -127,6 +127,11 @@ def test_failed_layer_is_named_with_its_onnx_node(bundle: Bundle, tmp_path: Path
     assert Bundle.open(path).manifest.plans == ()
 
 
+def test_too_small_a_workspace_says_what_to_do(only_mapping: Path) -> None:
+    with pytest.raises(EngineError, match=r"workspace limit.*; raise --workspace, or lower --max-batch$"):
+        compile_bundle(only_mapping, RTX, BuildOptions(workspace_bytes=4096))
+
+
 def unreadable(kind: str) -> bytes:
     if kind == "noise":
         return b"no graph"
