@@ -61,9 +61,9 @@ class Group:
 
     @property
     def name(self) -> str:
-        """The layer's name, or the first and the last one's."""
-        first, last = self.layers[0].name, self.layers[-1].name
-        return first if first == last else f"{first} .. {last}"
+        """The first layer's name, and how many follow it."""
+        more = f" +{len(self.layers) - 1}" if len(self.layers) > 1 else ""
+        return f"{self.layers[0].name}{more}"
 
     @property
     def multiply_adds(self) -> int:

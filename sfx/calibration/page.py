@@ -13,7 +13,7 @@ from PIL import Image
 
 from sfx.benchmarks.charts import Dot, dots
 from sfx.calibration.calibrate import Result
-from sfx.calibration.report import findings, precision_of
+from sfx.calibration.report import findings, label, precision_of
 from sfx.runtime.pictures import shrink, write_text
 
 Pixels = NDArray[np.uint8]
@@ -47,21 +47,14 @@ def page(result: Result) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>sfx calibrate</title>'
         f"<style>{_STYLE}</style></head><body>\n<h1>sfx calibrate</h1>\n{lines}\n"
-        f"<h2>Each group of layers alone in INT8: how near the faces stay to FP32</h2>\n{_sensitivity(result)}\n"
+        f"<h2>Neighbouring layers alone in INT8: how near the faces stay to FP32</h2>\n{_sensitivity(result)}\n"
         f"<p>The line stands at the budget of {budget:g} dB for all lowered layers together.</p>\n"
         f"<h2>FP32 | as calibrated | difference, {GAIN} times</h2>\n{_picture(result)}\n</body></html>\n"
     )
 
 
 def _sensitivity(result: Result) -> str:
-    rows = [
-        Dot(
-            f"{damage.group.graph.removesuffix('_encoder')}: {damage.group.name}",
-            damage.psnr_db,
-            precision_of(result, damage),
-        )
-        for damage in result.damages
-    ]
+    rows = [Dot(label(damage), damage.psnr_db, precision_of(result, damage)) for damage in result.damages]
     return dots(rows, "dB", result.lowering.target_psnr_db)
 
 

@@ -1,7 +1,8 @@
 """Writing layers in INT8 as explicit Q/DQ, by ONNX Runtime's quantiser.
 
 Weights are signed, symmetric and by output channel, activations signed, symmetric and by tensor: the form that
-TensorRT asks for and that OpenVINO and ONNX Runtime run in INT8 as well. Biases and results stay FP32.
+TensorRT asks for and OpenVINO computes in INT8. ONNX Runtime rounds alike on a CPU but multiplies in FP32, since it has
+integer convolutions only where results are quantised too. Biases and results stay FP32.
 """
 
 from __future__ import annotations

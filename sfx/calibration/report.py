@@ -34,6 +34,11 @@ def to_json(result: Result) -> dict[str, Any]:
     }
 
 
+def label(damage: Damage) -> str:
+    """A group's graph and name, short enough for a table and a chart."""
+    return f"{damage.group.graph.removesuffix('_encoder')}: {damage.group.name}"
+
+
 def precision_of(result: Result, damage: Damage) -> str:
     """What a group computes in: a group is lowered as a whole."""
     first = damage.group.layers[0]
@@ -80,15 +85,12 @@ def print_report(result: Result) -> None:
 
     console = Console()
     table = Table(box=box.SIMPLE)
-    table.add_column("graph", no_wrap=True)
     table.add_column("alone in INT8", overflow="fold")
-    for heading in ("layers", "G multiply-adds", "PSNR dB", "precision"):
-        table.add_column(heading, no_wrap=True, justify="right")
+    for heading in ("G multiply-adds", "PSNR dB", "plan"):
+        table.add_column(heading, justify="right")
     for damage in sorted(result.damages, key=lambda one: one.psnr_db):
         table.add_row(
-            damage.group.graph,
-            damage.group.name,
-            str(len(damage.group.layers)),
+            label(damage),
             f"{damage.group.multiply_adds / 1e9:.2f}",
             f"{damage.psnr_db:.1f}",
             precision_of(result, damage),

@@ -139,7 +139,7 @@ def _settle(
         check_usable(manifest, backend, device)
     widened = f"; its FP16 graphs compute in {settled}" if exported == "fp16" != settled else ""
     lowered = sum(graph.int8_layers for graph in manifest.graphs) if manifest is not None else 0
-    in_int8 = f"; {lowered} layers in int8, as calibrated" if lowered else ""
+    in_int8 = f"; {lowered} layers quantised to int8" if lowered else ""
     return Choice(backend, device, settled, reason + widened + in_int8)
 
 

@@ -106,7 +106,7 @@ def test_the_bundle_is_an_ordinary_one(
     ]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
-    assert "layers in int8, as calibrated" in done.output
+    assert "layers quantised to int8" in done.output
 
 
 def test_verify_finds_a_lowered_graph_that_does_less_well(calibrated: Calibrated, tmp_path: Path) -> None:
