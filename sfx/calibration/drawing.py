@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,12 +20,7 @@ Pixels = NDArray[np.uint8]
 
 def draw(pipeline: Pipeline, pairs: CalibrationSet) -> Pixels:
     """The faces of all pairs, (N, output_size, output_size, 3) RGB."""
-    return np.concatenate(
-        [
-            pipeline.synthesize(pipeline.combine(*codes))
-            for codes in zip(_sketch_codes(pipeline, pairs), _appearance_codes(pipeline, pairs), strict=True)
-        ]
-    )
+    return _synthesized(pipeline, _sketch_codes(pipeline, pairs), _appearance_codes(pipeline, pairs))
 
 
 def draw_with(bundle: Bundle, choice: Choice, pairs: CalibrationSet) -> Pixels:
@@ -47,7 +42,7 @@ class Fp32Faces:
         with Pipeline(bundle, choice, calls=len(pairs)) as encoders:
             self._sketch_codes = list(_sketch_codes(encoders, pairs))
             self._appearance_codes = list(_appearance_codes(encoders, pairs))
-        self.faces = self._synthesized(self._pipeline, self._sketch_codes, self._appearance_codes)
+        self.faces = _synthesized(self._pipeline, self._sketch_codes, self._appearance_codes)
 
     def feeds(self, graph: str) -> Iterator[Mapping[str, Any]]:
         """What `graph` is fed for each pair, batch 1."""
@@ -68,13 +63,7 @@ class Fp32Faces:
             if graph == "appearance_encoder":
                 appearance_codes = list(_appearance_codes(other, self._pairs))
             synthesis = other if graph == "synthesis" else self._pipeline
-            return self._synthesized(synthesis, sketch_codes, appearance_codes)
-
-    def _synthesized(
-        self, pipeline: Pipeline, sketch_codes: list[Any], appearance_codes: list[Any]
-    ) -> Pixels:
-        pairs = zip(sketch_codes, appearance_codes, strict=True)
-        return np.concatenate([pipeline.synthesize(pipeline.combine(*codes)) for codes in pairs])
+            return _synthesized(synthesis, sketch_codes, appearance_codes)
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +72,11 @@ class Fp32Faces:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pipeline.close()
+
+
+def _synthesized(pipeline: Pipeline, sketch_codes: Iterable[Any], appearance_codes: Iterable[Any]) -> Pixels:
+    pairs = zip(sketch_codes, appearance_codes, strict=True)
+    return np.concatenate([pipeline.synthesize(pipeline.combine(*codes)) for codes in pairs])
 
 
 def _sketch_codes(pipeline: Pipeline, pairs: CalibrationSet) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from torch import Tensor
 
 from sfx.export.demo.dataset import GROUP, HELD_OUT, open_shards
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
+
+BATCH = 16
+"""Pictures that are drawn together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,35 +62,34 @@ def held_out_pairs(folder: Path, count: int) -> Pairs:
     )
 
 
-@torch.no_grad()
-def draw_pairs(
-    trainable: Trainable, sketches: Tensor, references: Tensor, size: int, batch: int = 16
-) -> Tensor:
+def draw_pairs(trainable: Trainable, sketches: Tensor, references: Tensor, size: int) -> Tensor:
     """Pictures float32 (N, 3, size, size) in [-1, 1]; the model is left in evaluation mode."""
-    trainable.eval()
-    drawn = []
-    for start in range(0, len(sketches), batch):
-        part = slice(start, start + batch)
-        with mixed_precision():
-            codes = trainable.model.combine(
-                trainable.sketch_codes(sketches[part]), trainable.appearance_codes(references[part])
-            )
-            drawn.append(trainable.draw(codes, size).clamp(-1.0, 1.0))
-    return torch.cat(drawn)
+
+    def codes(part: slice) -> Tensor:
+        return trainable.model.combine(
+            trainable.sketch_codes(sketches[part]), trainable.appearance_codes(references[part])
+        )
+
+    return _drawn(trainable, codes, len(sketches), size)
+
+
+def draw_described(trainable: Trainable, geometry: Tensor, appearance: Tensor, size: int) -> Tensor:
+    """The same of standardised descriptions, by way of the teacher."""
+
+    def codes(part: slice) -> Tensor:
+        taught: Tensor = trainable.teacher(geometry[part], appearance[part])
+        return taught
+
+    return _drawn(trainable, codes, len(geometry), size)
 
 
 @torch.no_grad()
-def draw_described(
-    trainable: Trainable, geometry: Tensor, appearance: Tensor, size: int, batch: int = 16
-) -> Tensor:
-    """Pictures float32 (N, 3, size, size) in [-1, 1] of standardised descriptions, by way of the teacher."""
+def _drawn(trainable: Trainable, codes: Callable[[slice], Tensor], count: int, size: int) -> Tensor:
     trainable.eval()
     drawn = []
-    for start in range(0, len(geometry), batch):
-        part = slice(start, start + batch)
+    for start in range(0, count, BATCH):
         with mixed_precision():
-            codes = trainable.teacher(geometry[part], appearance[part])
-            drawn.append(trainable.draw(codes, size).clamp(-1.0, 1.0))
+            drawn.append(trainable.draw(codes(slice(start, start + BATCH)), size).clamp(-1.0, 1.0))
     return torch.cat(drawn)
 
 

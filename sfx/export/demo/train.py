@@ -25,21 +25,19 @@ from torch import Tensor
 
 from sfx.config import ModelConfig
 from sfx.errors import InputError
-from sfx.export.demo.batches import Batch, BatchSource, Portraits, Prefetcher
+from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
 from sfx.export.demo.config import DEMO
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
-from sfx.export.demo.losses import feature_weights, geometry_loss, picture_loss, style_loss
+from sfx.export.demo.objectives import OBJECTIVES
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
-from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, optimiser_of, resized
+from sfx.export.demo.trainable import Trainable, optimiser_of
 from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.995
 """Decay of the moving average of the weights, a step: 200 steps are some minutes."""
 GRADIENT_LIMIT = 1.0
-GUIDE_WEIGHT = 0.3
-"""Weight of the geometry losses beside the picture's, once the encoders can see."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +120,15 @@ class Trainer:
         self.gradients = _shared_gradients(self.tensors)
         averaged = self.averaged.trained()
         self.averages = [averaged[name] for name in self.tensors]
-        steps: dict[Phase, tuple[Callable[[int], Any], Callable[[Any], Tensor]]] = {
-            Phase.DECODER: (self.source.portraits, self._decoder_loss),
-            Phase.ENCODERS: (partial(self.source.batch, recoloured=False), self._encoders_loss),
-            Phase.TOGETHER: (self.source.batch, self._picture_loss),
+        makers: dict[Phase, Callable[[int], Any]] = {
+            Phase.DECODER: self.source.portraits,
+            Phase.ENCODERS: partial(self.source.batch, recoloured=False),
+            Phase.TOGETHER: self.source.batch,
         }
-        make, self.loss = steps[phase]
+        self.objective = OBJECTIVES[phase]
         self.sums: dict[str, float] = {}
         self.summed = 0
-        self.batches: Prefetcher[Any] = Prefetcher(self.source, make, self.step)
+        self.batches: Prefetcher[Any] = Prefetcher(self.source, makers[phase], self.step)
 
     def run(self) -> None:
         """Train until the planned time is over or a signal asks to stop; always ends with a checkpoint."""
@@ -167,70 +165,15 @@ class Trainer:
 
     def _train_step(self, batch: Portraits) -> None:
         self.trainable.train()
-        loss = self.loss(batch)
+        loss, figures = self.objective(self.trainable, batch, self._size())
         self.gradients.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = self._update(self._rate())
         self.step += 1
         self.samples += len(batch.targets) * self.options.processes
-        self._count(norm=norm)
+        for name, value in (*figures.items(), ("norm", norm)):
+            self.sums[name] = self.sums.get(name, 0.0) + value
         self.summed += 1
-
-    def _decoder_loss(self, batch: Portraits) -> Tensor:
-        size = self._size()
-        with mixed_precision():
-            drawn = self.trainable.draw(self.trainable.teacher(batch.geometry, batch.appearance), size)
-        loss = picture_loss(
-            drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size)
-        )
-        self._count(loss=loss.total.item(), l1=loss.l1.item())
-        return loss.total
-
-    def _encoders_loss(self, batch: Batch) -> Tensor:
-        """The distance from the teacher's codes.
-
-        The coarse encoder adds a constant in this phase (`Trainable.centre`) and is left out, and half of the
-        references: colours are learnt in fewer samples than shapes. Both save a third of the time.
-        """
-        model, teacher = self.trainable.model, self.trainable.teacher
-        split = self.config.geometry_layers
-        some = slice(0, (len(batch.targets) + 1) // 2)
-        with torch.no_grad():
-            codes = teacher(batch.geometry, batch.appearance)
-        with mixed_precision():
-            shape = teacher.mean[:split] + self.trainable.fine_sketch_codes(batch.sketches)
-            from_codes, from_map = self.trainable.geometry(shape)
-            colours = teacher.mean[split:] + self.trainable.appearance_codes(batch.references[some])
-            at_random = model.decoder.mapping(batch.latents)[:, None]
-        of_shape = style_loss(model.decoder, shape.float(), codes[:, :split])
-        of_colours = style_loss(model.decoder, colours.float(), codes[some, split:], split)
-        of_latents = style_loss(
-            model.decoder, at_random.float().expand(-1, codes.shape[1] - split, -1), codes[:, split:], split
-        )
-        of_geometry = geometry_loss(from_codes, batch.geometry)
-        guides = of_geometry + geometry_loss(from_map, batch.geometry)
-        self._count(
-            shape=of_shape.item(),
-            colours=of_colours.item(),
-            latents=of_latents.item(),
-            geometry=of_geometry.item(),
-        )
-        return of_shape + of_colours + of_latents + guides
-
-    def _picture_loss(self, batch: Batch) -> Tensor:
-        size = self._size()
-        with mixed_precision():
-            sketch_codes = self.trainable.sketch_codes(batch.sketches)
-            codes = self._with_appearance(sketch_codes, batch)
-            from_codes, from_map = self.trainable.geometry(sketch_codes)
-            drawn = self.trainable.draw(codes, size)
-        loss = picture_loss(
-            drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size)
-        )
-        of_geometry = geometry_loss(from_codes, batch.geometry)
-        guides = of_geometry + geometry_loss(from_map, batch.geometry)
-        self._count(loss=loss.total.item(), l1=loss.l1.item(), geometry=of_geometry.item())
-        return loss.total + GUIDE_WEIGHT * guides
 
     def _rate(self) -> float:
         """The learning rate now; every phase warms up and cools down."""
@@ -242,16 +185,6 @@ class Trainer:
     def _size(self) -> int:
         """Side of the pictures that are trained on now."""
         return self.options.schedule.size(self.minutes, self.config.output_size)
-
-    def _with_appearance(self, sketch_codes: Tensor, batch: Batch) -> Tensor:
-        """Codes of a batch: each sample's reference or latent gives the appearance."""
-        model = self.trainable.model
-        codes = model.combine(sketch_codes, self.trainable.appearance_codes(batch.references))
-        at_random = model.decoder.mapping(batch.latents)[:, None]
-        chosen = batch.random_appearance[:, None, None]
-        split = self.config.geometry_layers
-        appearance = torch.where(chosen, at_random.float(), codes[:, split:].float())
-        return torch.cat([codes[:, :split].float(), appearance], dim=1)
 
     def _update(self, rate: float) -> float:
         """Share gradients, limit their norm, take the optimiser's step; returns the norm."""
@@ -277,10 +210,6 @@ class Trainer:
         dist.all_reduce(shared)
         self.clock.seconds = float(shared[0]) / self.options.processes
         self.stopping = bool(shared[1] > 0)
-
-    def _count(self, **values: float) -> None:
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
 
     def _report(self, since: float) -> None:
         per_step = self.options.batch * self.options.processes

@@ -1,0 +1,92 @@
+"""What each phase of training minimises, and the figures of it that the log shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sfx.export.demo.batches import Batch, Portraits
+from sfx.export.demo.losses import PictureLoss, feature_weights, geometry_loss, picture_loss, style_loss
+from sfx.export.demo.schedule import Phase
+from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
+
+GUIDE_WEIGHT = 0.3
+"""Weight of the geometry losses beside the picture's, once the encoders can see."""
+
+Objective = Callable[[Trainable, Any, int], tuple[Tensor, dict[str, float]]]
+"""Model, batch and side of the pictures -> what is minimised, and named figures."""
+
+
+def of_decoder(trainable: Trainable, batch: Portraits, size: int) -> tuple[Tensor, dict[str, float]]:
+    """The pictures' distance, drawn from the teacher's codes."""
+    with mixed_precision():
+        drawn = trainable.draw(trainable.teacher(batch.geometry, batch.appearance), size)
+    loss = _picture_loss(drawn, batch, size)
+    return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
+
+
+def of_encoders(trainable: Trainable, batch: Batch, _size: int) -> tuple[Tensor, dict[str, float]]:
+    """The distance from the teacher's codes.
+
+    The coarse encoder adds a constant in this phase (`Trainable.centre`) and is left out, and half of the
+    references: colours are learnt in fewer samples than shapes. Both save a third of the time.
+    """
+    model, teacher = trainable.model, trainable.teacher
+    split = model.config.geometry_layers
+    some = slice(0, (len(batch.targets) + 1) // 2)
+    with torch.no_grad():
+        codes = teacher(batch.geometry, batch.appearance)
+    with mixed_precision():
+        shape = teacher.mean[:split] + trainable.fine_sketch_codes(batch.sketches)
+        geometry = trainable.geometry(shape)
+        colours = teacher.mean[split:] + trainable.appearance_codes(batch.references[some])
+        at_random = model.decoder.mapping(batch.latents)[:, None].expand(-1, codes.shape[1] - split, -1)
+    of_shape = style_loss(model.decoder, shape.float(), codes[:, :split])
+    of_colours = style_loss(model.decoder, colours.float(), codes[some, split:], split)
+    of_latents = style_loss(model.decoder, at_random.float(), codes[:, split:], split)
+    from_codes, from_map = (geometry_loss(read, batch.geometry) for read in geometry)
+    figures = {
+        "shape": of_shape.item(),
+        "colours": of_colours.item(),
+        "latents": of_latents.item(),
+        "geometry": from_codes.item(),
+    }
+    return of_shape + of_colours + of_latents + (from_codes + from_map), figures
+
+
+def of_all(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor, dict[str, float]]:
+    """The pictures' distance, drawn from sketches and references, and how well the geometry can be read."""
+    with mixed_precision():
+        sketch_codes = trainable.sketch_codes(batch.sketches)
+        codes = _with_appearance(trainable, sketch_codes, batch)
+        geometry = trainable.geometry(sketch_codes)
+        drawn = trainable.draw(codes, size)
+    loss = _picture_loss(drawn, batch, size)
+    from_codes, from_map = (geometry_loss(read, batch.geometry) for read in geometry)
+    figures = {"loss": loss.total.item(), "l1": loss.l1.item(), "geometry": from_codes.item()}
+    return loss.total + GUIDE_WEIGHT * (from_codes + from_map), figures
+
+
+def _picture_loss(drawn: Tensor, batch: Portraits, size: int) -> PictureLoss:
+    return picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
+
+
+def _with_appearance(trainable: Trainable, sketch_codes: Tensor, batch: Batch) -> Tensor:
+    """Codes of a batch: each sample's reference or latent gives the appearance."""
+    model = trainable.model
+    codes = model.combine(sketch_codes, trainable.appearance_codes(batch.references))
+    at_random = model.decoder.mapping(batch.latents)[:, None]
+    chosen = batch.random_appearance[:, None, None]
+    split = model.config.geometry_layers
+    appearance = torch.where(chosen, at_random.float(), codes[:, split:].float())
+    return torch.cat([codes[:, :split].float(), appearance], dim=1)
+
+
+OBJECTIVES: Mapping[Phase, Objective] = {
+    Phase.DECODER: of_decoder,
+    Phase.ENCODERS: of_encoders,
+    Phase.TOGETHER: of_all,
+}
