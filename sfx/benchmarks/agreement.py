@@ -31,6 +31,9 @@ class Agreement:
     form: str
     same: float
     """Pixels that got the same class."""
+    near: float
+    """Pixels whose class this form has at them or not further than a pen's width away: where lines of two classes
+    touch, a pixel is as much of one as of the other."""
     right: float
     """Pixels whose family is right in this form."""
 
@@ -46,8 +49,10 @@ def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> 
             forms["svg"] = interpreter.interpret(_vectors(drawing))
             for form, sketch in forms.items():
                 found = _labels_at(sketch, ink)
+                same = found == wanted
+                near = has_nearby(found, wanted, ink)
                 right = FAMILY_OF[found] == FAMILY_OF[truth[ink]]
-                yield Agreement(style, form, float((found == wanted).mean()), float(right.mean()))
+                yield Agreement(style, form, float(same.mean()), float(near.mean()), float(right.mean()))
 
 
 def _labels_at(sketch: Sketch, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -58,6 +63,24 @@ def _labels_at(sketch: Sketch, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
     row, column = ndimage.distance_transform_edt(strokes < 0, return_distances=False, return_indices=True)
     label = np.array([stroke.label or 0 for stroke in sketch.strokes], np.uint8)
     return np.asarray(label[strokes[row, column]][ink])
+
+
+def has_nearby(
+    found: NDArray[np.uint8], wanted: NDArray[np.uint8], ink: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Whether the class wanted at each of P inked pixels is found within a pen's width: bool (P,).
+
+    found, wanted: class ids uint8 (P,); ink: bool (SIDE, SIDE), where those pixels lie, row by row.
+    """
+    from scipy import ndimage
+
+    picture = np.zeros(ink.shape, np.uint8)
+    picture[ink] = found
+    result = np.zeros(len(wanted), np.bool_)
+    for label in np.intersect1d(wanted, found):
+        distance = ndimage.distance_transform_edt(picture != label)[ink]
+        result |= (wanted == label) & (distance <= PEN * SIDE / 256)
+    return result
 
 
 def _vectors(drawing: Drawing) -> Sketch:
@@ -100,6 +123,7 @@ def by_form(agreed: list[Agreement]) -> dict[str, dict[str, float | int]]:
         name: {
             "drawings": len(members),
             "same": float(np.mean([one.same for one in members])),
+            "near": float(np.mean([one.near for one in members])),
             "right": float(np.mean([one.right for one in members])),
         }
         for name, members in groups.items()

@@ -289,8 +289,8 @@ def print_figures(figures: dict[str, Any]) -> None:
         click.echo(f"confidence: expected calibration error {error:.3f}")
     for form, figure in figures.get("agreement", {}).items():
         click.echo(
-            f"{form:<32} as at {REFERENCE_SIDE} px {100 * figure['same']:5.1f} %   "
-            f"family {100 * figure['right']:5.1f} %   ({figure['drawings']} drawings)"
+            f"{form:<32} as at {REFERENCE_SIDE} px {100 * figure['same']:5.1f} %, within a pen's width "
+            f"{100 * figure['near']:5.1f} %   family {100 * figure['right']:5.1f} %   ({figure['drawings']} drawings)"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from sfx.benchmarks.agreement import Agreement, by_form
+from sfx.benchmarks.agreement import Agreement, by_form, has_nearby
 from sfx.benchmarks.confusion import confusion_picture
 from sfx.benchmarks.interpretation import (
     Compared,
@@ -100,11 +100,25 @@ def test_agreement_compares_sizes_and_vectors_with_the_512_px_picture(tmp_path: 
     }
     for figure in figures["agreement"].values():
         assert figure["drawings"] == 1
-        assert figure["same"] > 0.9
+        assert 0.9 < figure["same"] <= figure["near"]
         assert figure["right"] > 0.9
 
 
 def test_agreement_falls_where_labels_differ() -> None:
-    half = Agreement("clean", "svg", 0.5, 0.9)
-    whole = Agreement("clean", "svg", 1.0, 1.0)
-    assert by_form([half, whole]) == {"clean, svg": {"drawings": 2, "same": 0.75, "right": 0.95}}
+    half = Agreement("clean", "svg", 0.5, 0.7, 0.9)
+    whole = Agreement("clean", "svg", 1.0, 1.0, 1.0)
+    assert by_form([half, whole]) == {
+        "clean, svg": {"drawings": 2, "same": 0.75, "near": 0.85, "right": 0.95}
+    }
+
+
+def test_a_class_counts_as_found_within_a_pens_width() -> None:
+    ink = np.zeros((512, 512), np.bool_)
+    ink[100, 100:120] = True
+    wanted = np.repeat(np.array([10, 17], np.uint8), 10)
+    moved = np.repeat(np.array([10, 17], np.uint8), [12, 8])
+    assert has_nearby(moved, wanted, ink).all()
+    moved_further = np.repeat(np.array([10, 17], np.uint8), [13, 7])
+    assert has_nearby(moved_further, wanted, ink).tolist() == [True] * 10 + [False] + [True] * 9
+    other = np.full(20, 10, np.uint8)
+    assert has_nearby(other, wanted, ink).tolist() == [True] * 10 + [False] * 10

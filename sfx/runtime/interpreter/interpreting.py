@@ -43,7 +43,8 @@ class Interpreter:
         """A drawing (a sketch, or whatever `read_drawing` takes) with a class and a confidence on every stroke.
 
         A stroke that has a label keeps it, as a person's correction; the others get one, and fall into
-        several strokes where their meaning changes on the way. Raises InputError, BundleError or EngineError.
+        several strokes where their meaning changes on the way. They are ordered by class, as the layers of the
+        written SVG are, so that lines cross alike in every form. Raises InputError, BundleError or EngineError.
         """
         sketch = drawing if isinstance(drawing, Sketch) else read_drawing(drawing)
         if all(stroke.label is not None for stroke in sketch.strokes):
@@ -54,7 +55,8 @@ class Interpreter:
         closer = framed(sketch.strokes) if _certainty(pieces) < CLOSER_LOOK else None
         if closer is not None:
             pieces = max(pieces, self._look(closer), key=_certainty)
-        return replace(sketch, strokes=(*known, *set_sides(_cut(unknown, pieces))))
+        strokes = (*known, *set_sides(_cut(unknown, pieces)))
+        return replace(sketch, strokes=tuple(sorted(strokes, key=lambda stroke: stroke.label or 0)))
 
     def _look(self, strokes: tuple[Stroke, ...]) -> list[Piece]:
         """What the strokes without a label mean, numbered among themselves, with all strokes in view."""
