@@ -46,8 +46,12 @@ def difference(expected: Array, found: Array) -> float:
     """max|found - expected| / max(1, max|expected|); for bytes the plain difference in levels."""
     if expected.dtype == np.uint8:
         return float(np.abs(found.astype(np.int16) - expected.astype(np.int16)).max())
-    magnitude = max(1.0, float(np.abs(expected).max()))
-    return float(np.abs(found.astype(np.float64) - expected.astype(np.float64)).max()) / magnitude
+    return float(np.abs(found.astype(np.float64) - expected.astype(np.float64)).max()) / scale(expected)
+
+
+def scale(expected: Array) -> float:
+    """What a difference from `expected` is relative to: max(1, max|expected|), for bytes 1, a level."""
+    return 1.0 if expected.dtype == np.uint8 else max(1.0, float(np.abs(expected).max()))
 
 
 def tolerance(manifest: Manifest, graph: GraphEntry, spec: TensorSpec) -> float:

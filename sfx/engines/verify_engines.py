@@ -1,25 +1,19 @@
-"""`sfx verify` for compiled engines: what can be told of them here, and on a GPU each against its ONNX graph.
-
-Not by Polygraphy's comparator: it would run the plan in its own runner, which its documentation does not mean for
-production, and so prove nothing of the buffers, streams and captured graphs that `sfx run` uses; and its absolute
-and relative tolerances for each element are not the measure that every other backend of a bundle is held to.
-"""
+"""`sfx verify` for compiled engines: what can be told of them here, and on a GPU each against its ONNX graph."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from sfx.engines.backends import Choice, choose
 from sfx.engines.bundle import Bundle
+from sfx.engines.comparing import compare
 from sfx.engines.compiled import stale_reason
 from sfx.engines.cuda import Gpu
 from sfx.engines.engine import Array, Device
-from sfx.engines.manifest import GraphEntry, Measurement, PlanEntry
-from sfx.engines.recorded import check_alive, check_tolerance, error_of, tolerance
+from sfx.engines.manifest import GraphEntry, PlanEntry
+from sfx.engines.recorded import check_alive, tolerance
 from sfx.engines.tensorrt_library import LIBRARIES
-from sfx.errors import BundleError, EngineError
+from sfx.errors import BundleError, EngineError, ParityError
 
 
 def verify_engines(bundle: Bundle, target: str, proof: Mapping[str, Array]) -> Iterator[str]:
@@ -72,14 +66,17 @@ def _compare(
     batch = len(next(iter(feeds.values())))
     expected = _run(choose("openvino", "cpu"), bundle, graph, feeds, batch)
     found = _run(Choice(target, Device("cuda"), graph.precision, ""), bundle, graph, feeds, batch)
-    for spec in graph.outputs:
-        check_alive(graph.name, spec.name, found[spec.name])
-        error = error_of(graph, expected[spec.name], found[spec.name])
-        most = tolerance(bundle.manifest, graph, spec)
-        check_tolerance(Measurement(graph.name, spec.name, f"ONNX -> {target}", error, most))
+    tolerances = {spec.name: tolerance(bundle.manifest, graph, spec) for spec in graph.outputs}
+    for comparison in compare(graph, expected, found, tolerances):
+        if not comparison.within:
+            raise ParityError(
+                f"graph {graph.name}, output {comparison.tensor}, ONNX -> {target}: expected a difference of at most "
+                f"{comparison.tolerance:g}, found {comparison.error:.3g}; {comparison.worst}"
+            )
+        check_alive(graph.name, comparison.tensor, found[comparison.tensor])
         yield (
-            f"{plan.file.path}, {spec.name}: difference {error:.2g} (at most {most:g}); "
-            f"{worst_element(expected[spec.name], found[spec.name])}"
+            f"{plan.file.path}, {comparison.tensor}: difference {comparison.error:.2g} "
+            f"(at most {comparison.tolerance:g}); {comparison.worst}"
         )
 
 
@@ -91,10 +88,3 @@ def _run(
         return engine(feeds)
     finally:
         engine.close()
-
-
-def worst_element(expected: Array, found: Array) -> str:
-    """Where two arrays differ most, and by what."""
-    apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-    place = tuple(int(index) for index in np.unravel_index(int(apart.argmax()), apart.shape))
-    return f"worst at {list(place)}: expected {expected[place]:.6g}, found {found[place]:.6g}"

@@ -8,13 +8,15 @@ without a GPU and are asked for each name; TensorRT's binary module does not loa
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.metadata
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sfx.engines import cuda, tensorrt, tensorrt_builder, tensorrt_library, tensorrt_slot
+from sfx.engines import comparing, cuda, tensorrt, tensorrt_builder, tensorrt_library, tensorrt_slot
 from sfx.engines.tensorrt_library import Library
 from tests.engines.fake_gpu import FakeCuda
 
@@ -190,3 +192,22 @@ def test_cuda_bindings_take_the_arguments_that_sfx_gives() -> None:
     for name, arguments in calls.items():
         status, *_ = getattr(runtime, name)(*arguments)
         assert status == runtime.cudaError_t.cudaErrorInsufficientDriver, name
+
+
+def test_polygraphy_has_what_sfx_asks_of_it() -> None:
+    """Its names moved between 0.50 and 0.53; what they do, `test_comparing` tests."""
+    tree = ast.parse(Path(str(comparing.__file__)).read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    asked = [
+        (str(node.module), alias.name)
+        for node in imports
+        for alias in node.names
+        if str(node.module).startswith("polygraphy")
+    ]
+    assert len(asked) > 5
+    for module, name in asked:
+        assert hasattr(importlib.import_module(module), name)
+    from polygraphy.comparator import OutputCompareResult, SimpleCompareFunc
+
+    assert {"atol", "rtol"} <= inspect.signature(SimpleCompareFunc).parameters.keys()
+    assert "max_absdiff" in inspect.signature(OutputCompareResult).parameters

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import re
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from sfx.cli import main
 from sfx.engines.bundle import Bundle
 from sfx.engines.verify import verify_bundle
-from sfx.engines.verify_engines import worst_element
-from sfx.errors import BundleError, ParityError
+from sfx.errors import BundleError, MissingPackageError
 from tests.engines.conftest import Machine
 from tests.engines.fake_gpu import VERSIONS, FakeContext, add_fake_plans
 
@@ -27,26 +30,40 @@ def test_engines_are_held_against_their_graphs(compiled: Bundle, target: str) ->
             assert "worst at [" in line
 
 
+@pytest.mark.parametrize(
+    ("amount", "found"), [(0.01, r"0\.\d+"), (math.nan, "nan"), (math.inf, "inf")], ids=["off", "nan", "inf"]
+)
 def test_an_engine_that_computes_something_else_is_found(
-    compiled: Bundle, target: str, monkeypatch: pytest.MonkeyPatch
+    amount: float, found: str, compiled: Bundle, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = FakeContext.execute_async_v3
 
     def off(context: FakeContext, stream: int) -> bool:
         started = real(context, stream)
         if "w" in context.addresses:
-            context.engine.module.cuda.start(lambda: add_to_first(context, 0.01))
+            context.engine.module.cuda.start(lambda: add_to_first(context, amount))
         return started
 
     monkeypatch.setattr(FakeContext, "execute_async_v3", off)
-    with pytest.raises(
-        ParityError, match=rf"graph mapping, output w, ONNX -> {target}: expected a difference"
-    ):
-        list(verify_bundle(compiled.path, [target]))
+    result = CliRunner().invoke(main, ["verify", str(compiled.path), "--backend", target])
+    assert result.exit_code == 1
+    assert re.search(
+        rf"graph mapping, output w, ONNX -> {target}: expected a difference of at most 0\.0001, found {found}; "
+        rf"worst at \[0, 0\]: expected \S+, found \S+$",
+        result.stderr.strip(),
+    )
 
 
 def add_to_first(context: FakeContext, amount: float) -> None:
     ctypes.c_float.from_address(context.addresses["w"]).value += amount
+
+
+def test_a_machine_with_a_gpu_needs_polygraphy(
+    compiled: Bundle, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "polygraphy.comparator", None)
+    with pytest.raises(MissingPackageError, match="expected the package polygraphy"):
+        list(verify_bundle(compiled.path, [target]))
 
 
 def test_every_target_of_the_bundle_is_checked_by_default(
@@ -64,10 +81,3 @@ def test_engines_for_another_gpu_are_refused(compiled: Bundle, target: str, mach
     machine.cuda.capability = (9, 0)
     with pytest.raises(BundleError, match=r"built for SM 8\.9, this is SM 9\.0; 'sfx compile' makes it anew"):
         list(verify_bundle(compiled.path, [target]))
-
-
-def test_worst_element_is_shown() -> None:
-    expected = np.zeros((2, 3), np.uint8)
-    found = expected.copy()
-    found[1, 2] = 7
-    assert worst_element(expected, found) == "worst at [1, 2]: expected 0, found 7"
