@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfx.engines.cache import cache_directory
+from sfx.engines.comparing import POLYGRAPHY
 from sfx.engines.cuda import Gpu, driver_present, driver_version
 from sfx.engines.locate import find_bundle
 from sfx.engines.tensorrt_library import LIBRARIES
@@ -41,6 +42,7 @@ def diagnose() -> list[Finding]:
         _onnxruntime,
         _gpu,
         _tensorrt,
+        _polygraphy,
         _export,
         _cache,
         _bundle,
@@ -178,6 +180,21 @@ def _tensorrt() -> Iterator[Finding]:
             )
             runs = "runs here" if driver_present() else "runs where an NVIDIA driver is"
             yield Finding(subject, "good", f"{version}: {compiles}, {runs}")
+
+
+def _polygraphy() -> Iterator[Finding]:
+    subject, version = "Polygraphy", _version("polygraphy")
+    if version is None:
+        fix = "pip install 'sfx[tensorrt-rtx]'   (or 'sfx[tensorrt]')"
+        yield Finding(subject, "missing", "not installed (only needed to verify engines on a GPU)", fix)
+        return
+    try:
+        from polygraphy.comparator import SimpleCompareFunc  # noqa: F401 (0.50 has none)
+    except ImportError as error:
+        fix = f"pip install --upgrade '{POLYGRAPHY}'"
+        yield Finding(subject, "problem", f"{version} cannot compare engines: {error}", fix)
+    else:
+        yield Finding(subject, "good", f"{version}: 'sfx verify' compares engines on a GPU with it")
 
 
 def _export() -> Iterator[Finding]:

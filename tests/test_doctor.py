@@ -112,3 +112,18 @@ def test_tensorrt_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     found = finding("tensorrt engines")
     assert found.level == "problem"
     assert "expected tensorrt 10 or 11.x, found 8.6.1" in found.found
+
+
+def test_polygraphy(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = finding("Polygraphy")
+    assert (found.level, found.fix) == ("good", "")
+    assert importlib.metadata.version("polygraphy") in found.found
+    with monkeypatch.context() as old:
+        old.setitem(sys.modules, "polygraphy.comparator", None)
+        found = finding("Polygraphy")
+        assert found.level == "problem"
+        assert "pip install --upgrade 'polygraphy>=" in found.fix
+    installed(monkeypatch, polygraphy="")
+    found = finding("Polygraphy")
+    assert found.level == "missing"
+    assert "pip install 'sfx[tensorrt-rtx]'" in found.fix

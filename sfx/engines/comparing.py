@@ -16,6 +16,9 @@ from sfx.engines.manifest import GraphEntry
 from sfx.engines.recorded import error_of, scale
 from sfx.errors import EngineError, MissingPackageError, ParityError
 
+POLYGRAPHY = "polygraphy>=0.53.4,<0.60"
+"""What pip is to install, as in the extras: its comparison functions became classes in 0.53."""
+
 Arrays = Mapping[str, Array]
 
 
@@ -95,8 +98,8 @@ def _by_polygraphy(
         from polygraphy.logger import G_LOGGER
     except ImportError as error:
         raise MissingPackageError(
-            f"comparing an engine: expected the package polygraphy 0.53.4 or newer, found none that imports ({error}); "
-            "install it with: pip install 'polygraphy>=0.53.4'"
+            f"comparing an engine: expected the package polygraphy, found none that imports ({error}); "
+            f"install it with: pip install '{POLYGRAPHY}'"
         ) from error
     polygraphy.config.AUTOINSTALL_DEPS = False  # an environment variable would let it install what it misses
     scales = {name: scale(values) for name, values in expected.items()}

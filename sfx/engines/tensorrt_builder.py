@@ -1,9 +1,10 @@
 """Building one plan with TensorRT or TensorRT-RTX. Both are strongly typed: precision is what the ONNX graph says.
 
-Polygraphy (0.53 was looked at) is not used here: it takes one of the two libraries by an environment variable for
-the whole process, where `sfx compile` serves both in one; of a failed parse or build it raises a general sentence
-and leaves the node, or the layer, to its own log; and what it would replace, loading the network, profile and config,
-is a few calls each. Plans are plain files, open to its inspection as to any other tool.
+Polygraphy (0.53.6, tried with TensorRT-RTX on a machine without a GPU) compares engines (`comparing`), but does not
+build them. It does load the network and set up profile and config, in ten lines less; but it stays with the library
+that it was first used with, where one `sfx compile` serves both; it logs through a logger of its own; and a node that
+is refused ends in "Could not parse ONNX correctly", a layer that fails in "Invalid Engine", with the name of either in
+that log only. It inspects a plan by loading it, which takes a GPU, and for TensorRT-RTX it then looks for `tensorrt`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from polygraphy.comparator import Comparator
 from polygraphy.logger import G_LOGGER
 
-from sfx.engines.comparing import Comparison, compare, worst_element
+from sfx.engines.comparing import POLYGRAPHY, Comparison, compare, worst_element
 from sfx.engines.engine import Array
 from sfx.engines.manifest import BundleFile, GraphEntry
 from sfx.errors import EngineError, MissingPackageError, ParityError
@@ -140,9 +141,15 @@ def test_its_failure_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     assert capfd.readouterr() == ("", "")
 
 
+def test_the_extras_install_what_the_message_names() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    for extra in ("tensorrt", "tensorrt-rtx"):
+        assert POLYGRAPHY in project["optional-dependencies"][extra]
+
+
 def test_without_polygraphy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "polygraphy.comparator", None)
-    with pytest.raises(MissingPackageError, match="pip install 'polygraphy>="):
+    with pytest.raises(MissingPackageError, match=f"pip install '{POLYGRAPHY}'"):
         compared(expected())
 
 
