@@ -90,19 +90,25 @@ def choose(
         return _settle("openvino", wanted, precision, manifest, "chosen by auto for the CPU")
     refusals: list[str] = []
     for name in (*LIBRARIES, "onnxruntime"):
-        what = "its engines match this GPU" if name in LIBRARIES else "no compiled engine for this GPU"
+        other = _instead(manifest, refusals, "no compiled engines in the bundle")
+        reason = f"chosen by auto: {'its engines match this GPU' if name in LIBRARIES else other}"
         try:
             _expect_gpu(name, wanted, manifest)
-            return _settle(name, wanted or Device("cuda"), precision, manifest, f"chosen by auto: {what}")
+            return _settle(name, wanted or Device("cuda"), precision, manifest, reason)
         except EngineError as error:
             refusals.append(str(error))
     if wanted is not None:
         raise EngineError(
             f"device {wanted}: expected a backend that runs on it, found none: {'; '.join(refusals)}"
         )
+    reason = f"chosen by auto: {_instead(manifest, refusals, 'the fastest on a CPU')}"
+    return _settle("openvino", Device("cpu"), precision, manifest, reason)
+
+
+def _instead(manifest: Manifest | None, refusals: list[str], otherwise: str) -> str:
+    """Why something else than the bundle's compiled engines runs, or `otherwise` where it has none."""
     compiled = manifest is not None and bool(manifest.plans)
-    reason = f"not its compiled engines: {'; '.join(refusals)}" if compiled else "the fastest on a CPU"
-    return _settle("openvino", Device("cpu"), precision, manifest, f"chosen by auto: {reason}")
+    return f"not its compiled engines: {'; '.join(refusals)}" if compiled else otherwise
 
 
 def _expect_gpu(name: str, wanted: Device | None, manifest: Manifest | None) -> None:

@@ -28,9 +28,13 @@ class Bundle:
         `sfx verify`. Raises BundleError.
         """
         bundle = cls(path, read_manifest(path))
-        for file in bundle.manifest.files():
-            bundle._locate(file)
+        bundle.expect_files()
         return bundle
+
+    def expect_files(self) -> None:
+        """Raise BundleError unless every file is there, at its right size."""
+        for file in self.manifest.files():
+            self._locate(file)
 
     def checked(self, file: BundleFile) -> Path:
         """The path of `file`, once its SHA-256 is found to be the manifest's. Raises BundleError."""

@@ -16,9 +16,10 @@ from sfx.engines.compiled import BuildOptions, build_key, stale_reason
 from sfx.engines.cuda import Gpu
 from sfx.engines.files import write_whole
 from sfx.engines.manifest import MANIFEST, BundleFile, GraphEntry, PlanEntry
+from sfx.engines.manifest_reading import read_manifest
 from sfx.engines.tensorrt_builder import build_plan
 from sfx.engines.tensorrt_library import LIBRARIES, Library
-from sfx.errors import InputError
+from sfx.errors import BundleError, InputError
 
 PLANS = "engines"
 """Directory of the plan files and the timing cache in a bundle."""
@@ -34,7 +35,7 @@ def compile_bundle(
     targets: "tensorrt", "tensorrt-rtx". Raises EngineError naming graph and layer where a build fails,
     MissingPackageError, InputError; KeyboardInterrupt where Ctrl-C stopped it. What was built stays.
     """
-    bundle = Bundle.open(path)
+    bundle = _open(path, progress)
     for name in targets:
         target = _Target.ready(name, options)
         for graph in bundle.manifest.graphs:
@@ -44,6 +45,21 @@ def compile_bundle(
                 continue
             progress(f"{graph.name}: compiling for {name}{target.why_again(old, graph)}")
             bundle = _enter(bundle, _build(bundle, graph, target, progress), old)
+    return bundle
+
+
+def _open(path: Path, progress: Progress) -> Bundle:
+    """The bundle without engines whose files are gone or damaged: they are to be made anew, not to be in the way."""
+    bundle = Bundle(path, read_manifest(path))
+    sound = []
+    for plan in bundle.manifest.plans:
+        try:
+            bundle.checked(plan.file)
+            sound.append(plan)
+        except BundleError as error:
+            progress(f"{plan.graph}: without the {plan.target} engine that is there: {error}")
+    bundle = replace(bundle, manifest=replace(bundle.manifest, plans=tuple(sound)))
+    bundle.expect_files()
     return bundle
 
 

@@ -259,6 +259,32 @@ def test_damaged_plans_are_found(copy: Path) -> None:
     assert f"{plan.file.path}: expected SHA-256" in result.output
 
 
+@pytest.mark.parametrize("harm", ["changed", "cut", "gone"])
+def test_damaged_plans_are_made_anew(harm: str, only_mapping: Path) -> None:
+    (plan,) = compile_bundle(only_mapping, RTX, BuildOptions()).manifest.plans
+    path = only_mapping / plan.file.path
+    content = path.read_bytes()
+    harms = {
+        "changed": lambda: path.write_bytes(content[:-1] + bytes([content[-1] ^ 1])),
+        "cut": lambda: path.write_bytes(content[:-1]),
+        "gone": path.unlink,
+    }
+    harms[harm]()
+    steps: list[str] = []
+    (again,) = compile_bundle(only_mapping, RTX, BuildOptions(), steps.append).manifest.plans
+    assert f"mapping: without the tensorrt-rtx engine that is there: {path}: expected" in steps[0]
+    assert "mapping: compiling for tensorrt-rtx" in steps
+    assert again.key == plan.key
+    bundle = Bundle.open(only_mapping)
+    assert bundle.checked(again.file) == path
+
+
+def test_other_damage_is_refused(only_mapping: Path) -> None:
+    (only_mapping / "proof.npz").unlink()
+    with pytest.raises(BundleError, match=r"proof\.npz: expected a file"):
+        compile_bundle(only_mapping, RTX, BuildOptions())
+
+
 def test_verify_says_what_it_could_not_check(copy: Path) -> None:
     if cuda.driver_present():
         pytest.skip("this machine has a driver")

@@ -15,6 +15,7 @@ from sfx.engines import backends, cuda
 from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Engine
+from sfx.engines.onnxruntime import OnnxRuntimeEngine
 from sfx.errors import EngineError, MissingPackageError, SfxError
 from tests.engines.conftest import Machine
 from tests.engines.fake_gpu import VERSIONS, FakeArray, FakeEngine, Status, add_fake_plans
@@ -135,6 +136,12 @@ def test_auto_prefers_a_matching_engine_and_says_why_not(
     choice = choose(manifest=compiled.manifest)
     assert choice.backend == "openvino"
     assert "built for SM 8.9, this is SM 9.0" in choice.reason
+    with monkeypatch.context() as gpu:
+        gpu.setattr(OnnxRuntimeEngine, "devices", staticmethod(lambda: ("cuda",)))
+        choice = choose(manifest=compiled.manifest)
+        assert (choice.backend, str(choice.device)) == ("onnxruntime", "cuda:0")
+        assert "built for SM 8.9, this is SM 9.0" in choice.reason
+        assert "no compiled engines in the bundle" in choose().reason
     monkeypatch.setattr(backends, "driver_present", lambda: False)
     assert f"no NVIDIA driver for {target}" in choose(manifest=compiled.manifest).reason
 

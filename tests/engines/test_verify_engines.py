@@ -30,6 +30,13 @@ def test_engines_are_held_against_their_graphs(compiled: Bundle, target: str) ->
             assert "worst at [" in line
 
 
+def test_engines_for_one_face_are_compared_too(bundle_copy: Path, target: str, machine: Machine) -> None:
+    """The proof holds two of everything."""
+    add_fake_plans(bundle_copy, target, VERSIONS[target], ("8.9",), max_batch=1)
+    lines = list(verify_bundle(bundle_copy, [target]))
+    assert [line for line in lines if "image: difference" in line]
+
+
 @pytest.mark.parametrize(
     ("amount", "found"), [(0.01, r"0\.\d+"), (math.nan, "nan"), (math.inf, "inf")], ids=["off", "nan", "inf"]
 )
