@@ -153,6 +153,18 @@ def test_each_phase_trains_its_networks_and_begins_from_the_averages(data: Path,
     assert any("coarse" in name for name in changed(encoders.averaged, together))
 
 
+def test_batch_norm_keeps_its_statistics_once_all_networks_have_warmed_up(data: Path, tmp_path: Path) -> None:
+    schedule = Schedule(1000.0, 1000.0, 1000.0)
+    states = []
+    for stop_at_step, encoders in ((1, 1000.0), (3, 0.0), (4, 0.0)):
+        options = _options(data, tmp_path, stop_at_step)
+        train(replace(options, schedule=replace(schedule, encoders_minutes=encoders)), NARROW)
+        states.append(RunState.load(tmp_path))
+    began, warmed_up, later = ({n: v for n, v in one.trained.items() if "running" in n} for one in states)
+    assert not any(torch.equal(began[name], warmed_up[name]) for name in began)
+    assert all(torch.equal(warmed_up[name], later[name]) for name in began)
+
+
 def test_codes_of_the_encoders_start_from_the_mean_of_the_teacher(data: Path) -> None:
     fresh = trainable.Trainable(NARROW, *_description_sizes(data), seed=1).eval()
     source = BatchSource(data, 2, NARROW.style_width, 0, 0, geometry_vector_names())

@@ -165,6 +165,10 @@ class Trainer:
 
     def _train_step(self, batch: Portraits) -> None:
         self.trainable.train()
+        if self._keeps_statistics():
+            if self.step == self.phase_began + self.options.warm_up_steps:
+                self._share_statistics()
+            self.trainable.fix_normalisation()
         loss, figures = self.objective(self.trainable, batch, self._size())
         self.gradients.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -228,6 +232,19 @@ class Trainer:
             samples_per_second=speed,
         )
         self.sums, self.summed = {}, 0
+
+    def _keeps_statistics(self) -> bool:
+        """Whether BatchNorm's statistics stay as they are: once all networks can see, and have warmed up together."""
+        return self.phase is Phase.TOGETHER and 0 < self.phase_began <= self.step - self.options.warm_up_steps
+
+    @torch.no_grad()
+    def _share_statistics(self) -> None:
+        """All processes go on with the mean of their BatchNorm statistics."""
+        if self.options.processes > 1:
+            for name, buffer in self.trainable.named_buffers():
+                if name.endswith(("running_mean", "running_var")):
+                    dist.all_reduce(buffer)
+                    buffer.div_(self.options.processes)
 
     def _refresh_average(self) -> None:
         """The averaged model takes the trained one's BatchNorm statistics and noise as they are."""

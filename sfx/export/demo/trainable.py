@@ -74,6 +74,16 @@ class Trainable(nn.Module):
         self._deepest_map = torch.zeros(())
         self.model.encoder_sketch_fine.body[-1].register_forward_hook(self._keep_deepest_map)
 
+    def fix_normalisation(self) -> None:
+        """Let BatchNorm normalise by the statistics that it gathered, as it will in use, and gather no more.
+
+        Until `train()` is called again. The mean over a batch of eight pictures goes with the colours that happen to be
+        in it, and takes from each picture what its own colours are.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
     def sketch_codes(self, sketches: Tensor) -> Tensor:
         """Label maps uint8 (N, H, W) -> sketch codes (N, n_styles, style_width)."""
         return self.model.sketch_codes(one_hot(sketches, self.model.config.label_count))
