@@ -14,10 +14,10 @@ from sfx.export.networks import Decoder
 
 PART_WEIGHTS: Mapping[str, float] = {
     "background": 0.8,
-    "clothes": 0.8,
+    "clothes": 2.5,
     "skin": 1.0,
     "hair": 1.2,
-    "hat": 1.2,
+    "hat": 2.0,
     "beard": 1.6,
     "left_ear": 3.0,
     "right_ear": 3.0,
@@ -31,7 +31,10 @@ PART_WEIGHTS: Mapping[str, float] = {
     "glasses": 5.0,
     "earrings": 6.0,
 }
-"""Weights of the pixels of each part, about inverse to how much of a picture it takes; others weigh 1."""
+"""Weights of the pixels of each part, about inverse to how much of a picture it takes; others weigh 1.
+
+Clothes, 3 % of a picture, made a fifth of the squared error while they weighed 0.8: their colours were not learnt.
+"""
 MEAN_WEIGHT = 1.35
 """About the mean of the weights over a picture; dividing by it keeps losses comparable when weights change."""
 SCALES = 4
