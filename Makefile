@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo export-demo test setup lint clean
+.PHONY: demo export-demo figures test setup lint clean
 
 setup: $(VENV)/.ready
 
@@ -25,6 +25,18 @@ export-demo: setup
 	$(BIN)/python -m sfx.export.seeded demo
 	$(BIN)/sfx export demo/checkpoint.pt --out demo/engines --force
 	$(BIN)/sfx run demo/sketch.png --appearance demo/reference.png --bundle demo/engines --out demo --couple
+
+# The README's speed tables: what is measured on this machine, which should have nothing else to do. Reports of
+# `sfx bench` go to docs/. BUNDLE=DIR measures the published size too, exported there from CHECKPOINT=FILE where it is
+# not yet. BF16 needs a CPU that has it; BENCH='--iterations 20 --peers' does without.
+BENCH ?= --iterations 20 --peers --also-precision bf16
+figures: setup
+	$(BIN)/sfx bench --bundle sfx/demo $(BENCH) --folder 100 --json docs/figures.json
+ifdef BUNDLE
+	test -f $(BUNDLE)/manifest.json || $(BIN)/sfx export $(CHECKPOINT) --out $(BUNDLE)
+	$(BIN)/sfx bench --bundle $(BUNDLE) $(BENCH) --json docs/figures_full.json
+endif
+	$(BIN)/python -m sfx.benchmarks.readme
 
 lint: setup
 	$(BIN)/ruff format --check sfx tests

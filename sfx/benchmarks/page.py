@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sfx.benchmarks.bench import Case, Report
-from sfx.benchmarks.charts import Bar, bars, curve, scatter
+from sfx.benchmarks.charts import Bar, bars, curves, scatter
 from sfx.benchmarks.report import OWN_CASES, ratios, shares_of_peak, summary_ms, to_json
 from sfx.runtime.pictures import write_text
 
@@ -81,7 +81,8 @@ def _latency(report: Report) -> str:
         rows.append((_title(case), case.runner.backend, *cells, str(numbers["n"])))
     headings = ("case", "backend", "p50 ms", "p90", "p99", "min", "max", "n")
     points = [(_title(case), [1e3 * value for value in case.totals]) for case in report.cases]
-    return _table(headings, rows) + scatter(points, "ms")
+    note = '<p class="note">A dot is a run, the line their median; the scale is logarithmic.</p>'
+    return _table(headings, rows) + note + scatter(points, "ms")
 
 
 def _stages(report: Report) -> str:
@@ -97,7 +98,7 @@ def _stages(report: Report) -> str:
 
 
 def _scaling(cases: Sequence[Case]) -> str:
-    drawn = []
+    lines = []
     for name in OWN_CASES:
         for precision in dict.fromkeys(case.runner.precision for case in cases):
             points = [
@@ -106,8 +107,8 @@ def _scaling(cases: Sequence[Case]) -> str:
                 if case.runner.name == name and case.runner.precision == precision
             ]
             if len(points) > 1:
-                drawn.append(curve(f"{name}, {precision}: ms a face by batch", points))
-    return "".join(drawn)
+                lines.append((f"{name}, {precision}", points))
+    return curves("ms a face", lines, "batch") if lines else ""
 
 
 def _quality(report: Report) -> str:
@@ -148,7 +149,7 @@ def _folder(report: Report) -> str:
         f"written. Memory grew by {folder.growth_mb:+.0f} MB after the first tenth.</p>"
     )
     points = [(float(number + 1), value) for number, value in enumerate(folder.rss_mb)]
-    return text + curve("resident memory, MB, after each face", points)
+    return text + curves("resident memory, MB", [("", points)], "faces")
 
 
 def _start(report: Report) -> str:
