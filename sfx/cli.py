@@ -172,6 +172,11 @@ def _truncation(_: click.Context, __: click.Parameter, text: str | None) -> floa
     help="Deviations that a sketch's codes may stray, or off [default: the bundle's].",
 )
 @click.option("--size", type=int, help="Average-pool faces to this side, such as 256.")
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Draw a quarter of a side as <sketch>_preview.png, without the layers above: sooner, and not quite the face.",
+)
 @click.option("--couple", is_flag=True, help="Also write sketch | face | reference side by side.")
 @click.option("--save-codes", is_flag=True, help="Also write the codes, <sketch>_codes.npy.")
 @click.option("--save-reference", is_flag=True, help="Also write the reference as the model sees it.")
@@ -202,7 +207,7 @@ def run(sketches: tuple[Path, ...], appearance: Path | None, out: Path | None, *
         raise click.UsageError("--mix-alpha needs --mix-layers")
     with _load(settings) as pipeline:
         options = _run_options(settings, pipeline.config.n_styles)
-        jobs = plan(sketches, appearance, out, options.companions())[: settings["limit"]]
+        jobs = plan(sketches, appearance, out, options.companions(), options.ending)[: settings["limit"]]
         started = time.perf_counter()
         for job in _progress(draw_faces(pipeline, jobs, options, _tell), len(jobs)):
             click.echo(job.out)
@@ -223,6 +228,7 @@ def _run_options(settings: dict[str, Any], n_styles: int) -> Options:
     return Options(
         input_kind=settings["input_kind"],
         size=settings["size"],
+        preview=settings["preview"],
         truncation=settings["truncation"],
         random=random,
         mixing=mixing,

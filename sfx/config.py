@@ -66,6 +66,11 @@ class ModelConfig:
         return 2 * int(math.log2(self.output_size)) - 2
 
     @property
+    def preview_size(self) -> int:
+        """Side of a preview in pixels: a quarter of the picture's."""
+        return max(4, self.output_size // 4)
+
+    @property
     def label_count(self) -> int:
         """Classes of the label map, background excluded."""
         return self.sketch_coarse.in_channels

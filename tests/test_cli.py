@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from sfx.cli import main
 from sfx.engines import locate
 from sfx.engines.bundle import Bundle
+from sfx.engines.manifest_reading import read_manifest
 from sfx.samples import sample_label_map
 
 
@@ -57,6 +59,22 @@ def test_run_with_every_companion(here: Path, bundle: Bundle) -> None:
     }  # fmt: skip
     assert np.load(here / "out" / "sketch_codes.npy").shape == (10, 32)
     assert "onnxruntime on cpu in fp32 (as asked)" in result.stderr
+
+
+def test_run_draws_a_preview_under_a_name_of_its_own(here: Path, bundle: Bundle, bundle_copy: Path) -> None:
+    arguments = ("run", "sketch.png", "--appearance", "photo.png", "--preview", "--bundle")
+    result = sfx(*arguments, bundle.path)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "sketch_preview.png\n"
+    assert Image.open(here / "sketch_preview.png").size == (16, 16)
+    manifest = read_manifest(bundle_copy)
+    *others, synthesis = manifest.graphs
+    earlier = replace(synthesis, outputs=synthesis.outputs[:1])
+    (bundle_copy / "manifest.json").write_text(replace(manifest, graphs=(*others, earlier)).to_json())
+    assert sfx("run", "sketch.png", "--appearance", "photo.png", "--bundle", bundle_copy).exit_code == 0
+    refused = sfx(*arguments, bundle_copy)
+    assert refused.exit_code == 1
+    assert "expected an output 'preview', found ['image']; an earlier sfx wrote the bundle" in refused.stderr
 
 
 def test_run_on_folders(here: Path, bundle: Bundle) -> None:

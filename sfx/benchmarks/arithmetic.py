@@ -6,17 +6,23 @@ import math
 from typing import Any
 
 from sfx.engines.bundle import Bundle
+from sfx.engines.openvino import keep_outputs
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _TRANSPOSED = ("ConvolutionBackpropData", "GroupConvolutionBackpropData")
 
 
-def multiply_adds(bundle: Bundle, graph: str, batch: int = 1) -> int:
-    """Multiply-adds of one run of `graph`: convolutions and matrix products, each in its direct form."""
+def multiply_adds(bundle: Bundle, graph: str, batch: int = 1, output: str | None = None) -> int:
+    """Multiply-adds of one run of `graph`: convolutions and matrix products, each in its direct form.
+
+    output: of what this one output needs, None for all.
+    """
     import openvino
 
     entry = bundle.manifest.graph(graph)
+    outputs = entry.wanted(output)
     model = openvino.Core().read_model(str(bundle.checked(entry.file)))
+    keep_outputs(model, (spec.name for spec in outputs))
     model.reshape({spec.name: [batch, *spec.shape[1:]] for spec in entry.inputs})
     return sum(_of_node(node) for node in model.get_ordered_ops())
 

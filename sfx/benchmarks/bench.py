@@ -1,8 +1,9 @@
 """Latency of a bundle: by stage and by case, interleaved with its peers in one run.
 
 Cases: `interactive`, a new sketch with kept appearance codes, is what a person who draws waits for;
-`first`, a new sketch and a new photo. A round runs every case once, one after the other, so that a slow
-moment of the machine falls on all of them; ratios are taken within rounds.
+`first`, a new sketch and a new photo; `preview`, a new sketch drawn at a quarter of its side. A round
+runs every case once, one after the other, so that a slow moment of the machine falls on all of them;
+ratios are taken within rounds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,13 +23,18 @@ from sfx.benchmarks.environment import describe
 from sfx.benchmarks.folder import FolderRun, run_folder
 from sfx.benchmarks.machine import Ceilings, measure_ceilings
 from sfx.engines.backends import choose
+from sfx.engines.bundle import Bundle
 from sfx.engines.recorded import difference
 from sfx.errors import EngineError
+from sfx.runtime.codes import Codes
+from sfx.runtime.pictures import shrink
 from sfx.runtime.pipeline import Pipeline, Pixels
 from sfx.samples import sample_pairs
 from sfx.signal_to_noise import psnr
 
 STAGES = ("sketch_encoder", "appearance_encoder", "synthesis")
+PREVIEW = "preview"
+"""The case, its stage, and the output of synthesis that it draws."""
 QUALITY_FACES = 4
 
 T = TypeVar("T")
@@ -59,7 +65,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Quality:
-    """How far another precision's picture is from the first one's: sample faces, in bytes."""
+    """How far another precision's pictures are from the first one's, or previews from faces: sample faces, in bytes."""
 
     precision: str
     against: str
@@ -125,6 +131,8 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
             left_out += [line for line in missing if line not in left_out]
     cases = run_rounds(runners, plan.iterations, plan.warmup)
     quality = [_quality(pipeline, other) for other in others]
+    if _draws_previews(bundle):
+        quality.append(_preview_quality(pipeline))
     for other in others:
         other.close()
     folder = run_folder(pipeline, plan.folder, max(plan.batches)) if plan.folder else None
@@ -138,7 +146,7 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
         cases=cases,
         cold_start_ms=cold_start_ms,
         peak_rss_mb=peak_rss_mb,
-        multiply_adds={graph: multiply_adds(bundle, graph) for graph in STAGES},
+        multiply_adds=_work(bundle),
         ceilings=ceilings,
         quality=quality,
         folder=folder,
@@ -147,12 +155,12 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
 
 
 def about_bundle(pipeline: Pipeline) -> dict[str, object]:
-    """What the report says of the model."""
+    """What the report says of the model; no path of this machine, since reports are shown around."""
     manifest = pipeline.bundle.manifest
     return {
-        "path": str(pipeline.bundle.path),
+        "name": pipeline.bundle.path.resolve().name,
         "output_size": pipeline.config.output_size,
-        "source": dict(manifest.source),
+        "source_sha256": manifest.source.get("sha256"),
         "parameters": sum(graph.parameters for graph in manifest.graphs),
         "int8_layers": sum(graph.int8_layers for graph in manifest.graphs),
     }
@@ -169,11 +177,28 @@ def _quality(first: Pipeline, other: Pipeline) -> Quality:
     )
 
 
+def _preview_quality(pipeline: Pipeline) -> Quality:
+    """Previews against the faces averaged to their side, as `--size` gives them."""
+    side, precision = pipeline.config.preview_size, pipeline.choice.precision
+    expected = np.stack([shrink(face, side) for face in _sample_faces(pipeline)])
+    found = np.concatenate([pipeline.preview(codes) for codes in _sample_codes(pipeline)])
+    return Quality(
+        f"{precision} as previews",
+        f"{precision} averaged to {side} px",
+        psnr(expected, found, 255.0),
+        int(difference(expected, found)),
+    )
+
+
 def _sample_faces(pipeline: Pipeline) -> Pixels:
+    return np.concatenate([pipeline.synthesize(codes) for codes in _sample_codes(pipeline)])
+
+
+def _sample_codes(pipeline: Pipeline) -> Iterator[Codes]:
     config = pipeline.config
     label_maps, photos = sample_pairs(QUALITY_FACES, config.encoder_size, config.appearance_size)
-    pairs = zip(label_maps, photos, strict=True)
-    return np.stack([pipeline.draw(sketch, pipeline.encode_appearance(photo)) for sketch, photo in pairs])
+    for sketch, photo in zip(label_maps, photos, strict=True):
+        yield pipeline.combine(pipeline.encode_sketch(sketch), pipeline.encode_appearance(photo))
 
 
 def run_rounds(runners: Sequence[Runner], iterations: int, warmup: int) -> list[Case]:
@@ -195,7 +220,7 @@ def run_rounds(runners: Sequence[Runner], iterations: int, warmup: int) -> list[
 
 
 def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
-    """The cases `interactive` and `first` of a bundle, at one batch size."""
+    """The cases `interactive` and `first` of a bundle, and `preview` where it has them, at one batch size."""
     config = pipeline.config
     label_maps, photos = sample_pairs(batch, config.encoder_size, config.appearance_size)
     kept = pipeline.encode_appearance(photos)
@@ -215,9 +240,32 @@ def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
         watch.stage("synthesis", lambda: pipeline.synthesize(codes))
         return watch.times
 
+    def preview() -> StageTimes:
+        watch = Stopwatch()
+        sketch_codes = watch.stage("sketch_encoder", lambda: pipeline.encode_sketch(label_maps))
+        codes = watch.stage("combine", lambda: pipeline.combine(sketch_codes, kept))
+        watch.stage("preview", lambda: pipeline.preview(codes))
+        return watch.times
+
+    cases = {"interactive": interactive, "first": first}
+    if _draws_previews(pipeline.bundle):
+        cases[PREVIEW] = preview
     choice = pipeline.choice
     about = (batch, choice.backend, str(choice.device), choice.precision)
-    return [Runner("interactive", *about, interactive), Runner("first", *about, first)]
+    return [Runner(name, *about, case) for name, case in cases.items()]
+
+
+def _draws_previews(bundle: Bundle) -> bool:
+    """Whether the bundle's synthesis has previews: those of earlier versions of sfx do not."""
+    return any(spec.name == PREVIEW for spec in bundle.manifest.graph("synthesis").outputs)
+
+
+def _work(bundle: Bundle) -> dict[str, int]:
+    """Multiply-adds of each stage for one face."""
+    work = {graph: multiply_adds(bundle, graph) for graph in STAGES}
+    if _draws_previews(bundle):
+        work[PREVIEW] = multiply_adds(bundle, "synthesis", output=PREVIEW)
+    return work
 
 
 class Stopwatch:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sfx.benchmarks.bench import Case, Report
+from sfx.benchmarks.bench import PREVIEW, Case, Report
 from sfx.benchmarks.peers import EAGER
 from sfx.runtime.pictures import write_text
 
 SCHEMA = 1
-OWN_CASES = ("interactive", "first")
+OWN_CASES = ("interactive", "first", PREVIEW)
 
 
 def summary_ms(seconds: Sequence[float]) -> dict[str, float]:
@@ -35,11 +35,14 @@ def summary_ms(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def ratios(cases: Sequence[Case]) -> list[dict[str, object]]:
-    """How many times as fast each case is as the eager original at the same batch: median, lowest and highest round."""
+    """How many times as fast each case is as the eager original at the same batch: median, lowest and highest round.
+
+    Of previews there is none: the original has nothing alike to draw.
+    """
     found: list[dict[str, object]] = []
     for peer in (case for case in cases if case.runner.name == EAGER):
         for case in cases:
-            if case.runner.name == EAGER or case.runner.batch != peer.runner.batch:
+            if case.runner.name in (EAGER, PREVIEW) or case.runner.batch != peer.runner.batch:
                 continue
             rounds = np.asarray(peer.totals) / np.asarray(case.totals)
             median, low, high = float(np.median(rounds)), float(rounds.min()), float(rounds.max())
@@ -126,7 +129,8 @@ def print_report(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    # Where nobody is watching it takes 80 columns, and cuts the last one of the table.
+    console = Console(width=max(100, Console().width))
     environment = report.environment
     console.print(
         f"{environment['cpu']}, {environment['cores']} cores, {environment['system']}", markup=False
@@ -160,7 +164,7 @@ def _findings(report: Report) -> Iterator[str]:
             f"{ceiling.copy_gb:.0f} GB/s copying"
         )
     for share in shares_of_peak(report):
-        if share["name"] == "first":
+        if share["name"] == "first" or share["stage"] == PREVIEW:
             yield (
                 f"  {share['stage']} in {share['precision']}, batch {share['batch']}: {share['gflops']:.0f} GFLOP/s of "
                 f"direct arithmetic, {share['share']:.2f} of that"

@@ -22,6 +22,7 @@ class Backend(Protocol):
 
     `batch` is the size to make ready at load; a call with another size works all the same. `calls` is how
     many calls the engine is made for, None for many: what a backend prepares has to pay off within them.
+    `output` is the one that calls give, None for all; what only others need is left out where a backend can do that.
     """
 
     def __call__(
@@ -32,6 +33,7 @@ class Backend(Protocol):
         precision: str,
         batch: int = 1,
         calls: int | None = None,
+        output: str | None = None,
     ) -> Engine: ...
 
     def devices(self) -> tuple[str, ...]: ...
@@ -68,10 +70,20 @@ class Choice:
     def __str__(self) -> str:
         return f"{self.backend} on {self.device} in {self.precision} ({self.reason})"
 
-    def load(self, bundle: Bundle, graph: str, batch: int = 1, calls: int | None = None) -> Engine:
-        """An engine for one graph of `bundle`, ready for `batch`, made for so many calls (None: many)."""
+    def load(
+        self,
+        bundle: Bundle,
+        graph: str,
+        batch: int = 1,
+        calls: int | None = None,
+        output: str | None = None,
+    ) -> Engine:
+        """An engine for one graph of `bundle`, ready for `batch`, made for so many calls (None: many).
+
+        output: the one output that is wanted, None for all. Raises BundleError where graph or output is missing.
+        """
         entry = bundle.manifest.graph(graph)
-        return backend_class(self.backend)(bundle, entry, self.device, self.precision, batch, calls)
+        return backend_class(self.backend)(bundle, entry, self.device, self.precision, batch, calls, output)
 
 
 def choose(

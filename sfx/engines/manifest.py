@@ -55,6 +55,16 @@ class GraphEntry:
     int8_layers: int = 0
     """Layers that compute in INT8 all the same, between Q/DQ operators."""
 
+    def wanted(self, output: str | None) -> tuple[TensorSpec, ...]:
+        """Every output, or the one called `output`. Raises BundleError where there is none of that name."""
+        found = tuple(spec for spec in self.outputs if output in (None, spec.name))
+        if not found:
+            raise BundleError(
+                f"graph {self.name}: expected an output '{output}', found {[spec.name for spec in self.outputs]}; "
+                "an earlier sfx wrote the bundle, export it again"
+            )
+        return found
+
 
 @dataclass(frozen=True)
 class Measurement:

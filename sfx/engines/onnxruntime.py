@@ -43,6 +43,7 @@ class OnnxRuntimeEngine:
         precision: str,
         batch: int = 1,
         calls: int | None = None,
+        output: str | None = None,
     ) -> None:
         # On a CPU it widens FP16 to FP32; on CUDA it computes what the graph is typed in.
         self.precision = graph.precision if device.kind == "cuda" else "fp32"
@@ -55,7 +56,8 @@ class OnnxRuntimeEngine:
         self._graph = graph
         self.device = str(device)
         self.inputs = {spec.name: spec for spec in graph.inputs}
-        self.outputs = {spec.name: spec for spec in graph.outputs}
+        # It computes a graph as a whole, whatever is fetched: its packages are not built for less.
+        self.outputs = {spec.name: spec for spec in graph.wanted(output)}
         path = bundle.checked(graph.file)
         provider = _PROVIDERS[device.kind]
         options = runtime.SessionOptions()

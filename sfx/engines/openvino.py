@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class OpenVinoEngine:
         precision: str,
         batch: int = 1,
         calls: int | None = None,
+        output: str | None = None,
     ) -> None:
         import openvino
 
@@ -58,7 +60,9 @@ class OpenVinoEngine:
         # In BF16 the changed bases of the fast forms lose more than the arithmetic has to spare.
         self._fast_forms = precision == "fp32" and (calls is None or calls > _FEW_CALLS)
         self.inputs = {spec.name: spec for spec in graph.inputs}
-        self.outputs = {spec.name: spec for spec in graph.outputs}
+        self.outputs = {spec.name: spec for spec in graph.wanted(output)}
+        # All of them: the model as it is.
+        self._cut = "" if len(self.outputs) == len(graph.outputs) else f"-{output}"
         self._requests: dict[int, Any] = {}
         self._prepare(batch)
 
@@ -104,6 +108,7 @@ class OpenVinoEngine:
     def _read_fixed(self, batch: int) -> Any:
         """The ONNX graph, its checksum verified, with every input's batch fixed, in the precision's form."""
         model = self._core.read_model(str(self._bundle.checked(self._graph.file)))
+        keep_outputs(model, self.outputs)
         model.reshape({name: [batch, *spec.shape[1:]] for name, spec in self.inputs.items()})
         if self._fast_forms:
             rewrite(model)
@@ -120,7 +125,7 @@ class OpenVinoEngine:
             return None
         version = self._openvino.__version__.split("-")[0]
         form = f"forms{FORMS_VERSION}" if self._fast_forms else "plain"
-        kept = cache / "openvino" / f"{self._graph.file.sha256}-{form}-batch{batch}-{version}"
+        kept = cache / "openvino" / f"{self._graph.file.sha256}{self._cut}-{form}-batch{batch}-{version}"
         if (kept / "model.xml").is_file():
             return kept
         model = self._read_fixed(batch)
@@ -139,6 +144,18 @@ class OpenVinoEngine:
                 )
                 return None
         return kept
+
+
+def keep_outputs(model: Any, names: Iterable[str]) -> None:
+    """Take every other output off an openvino.Model, and with it the layers that only it needs.
+
+    Of the published synthesis on two cores in FP32 the image takes 754 ms, with a file that has no preview 773 ms, and
+    the preview alone 314 ms; in BF16 415, 418 and 229 ms (medians of 8 interleaved rounds).
+    """
+    kept = set(names)
+    for result in model.get_results():
+        if kept.isdisjoint(result.output(0).get_names()):
+            model.remove_result(result)
 
 
 def _last_line(error: BaseException) -> str:

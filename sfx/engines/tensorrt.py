@@ -48,11 +48,13 @@ class TensorRtEngine:
         precision: str,
         batch: int = 1,
         calls: int | None = None,
+        output: str | None = None,
     ) -> None:
         self.device = str(device)
         self.precision = graph.precision
         self.inputs = {spec.name: spec for spec in graph.inputs}
-        self.outputs = {spec.name: spec for spec in graph.outputs}
+        # A plan computes all of them; only those that are wanted are copied back.
+        self.outputs = {spec.name: spec for spec in graph.wanted(output)}
         self._module = LIBRARIES[self.backend].load()
         self._gpu = Gpu.open(device.index)
         version, capability = self._module.__version__, self._gpu.capability
@@ -123,7 +125,7 @@ class TensorRtEngine:
         if (batch, foreign) not in self._slots:
             assert self._stream is not None
             context = self._made(self._new_context(foreign=foreign), "no execution context")
-            slot = Slot(context, self._stream, self._graph, batch, self._made)
+            slot = Slot(context, self._stream, self._graph, tuple(self.outputs), batch, self._made)
             slot.warm_up()
             if self._captures and not foreign:
                 slot.capture()
@@ -152,7 +154,8 @@ class TensorRtEngine:
         """Raise EngineError where the engine's tensors are not the graph's."""
         engine, modes = self._engine, self._module.TensorIOMode
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
-        for specs, mode in ((self.inputs, modes.INPUT), (self.outputs, modes.OUTPUT)):
+        outputs = {spec.name: spec for spec in self._graph.outputs}
+        for specs, mode in ((self.inputs, modes.INPUT), (outputs, modes.OUTPUT)):
             found = {name for name in names if engine.get_tensor_mode(name) == mode}
             if found != set(specs):
                 raise EngineError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,17 @@ class Buffers:
 
 
 class Slot:
-    """Runs one batch size. A call copies feeds in, runs, copies results out, all on one stream."""
+    """Runs one batch size. A call copies feeds in, runs, copies the wanted results out, all on one stream."""
 
-    def __init__(self, context: Any, stream: Stream, graph: GraphEntry, batch: int, made: Made) -> None:
+    def __init__(
+        self,
+        context: Any,
+        stream: Stream,
+        graph: GraphEntry,
+        wanted: Sequence[str],
+        batch: int,
+        made: Made,
+    ) -> None:
         self._context = context
         self._stream = stream
         self._name = graph.name
@@ -37,7 +45,9 @@ class Slot:
             shape = (batch, *spec.shape[1:])
             made(context.set_input_shape(spec.name, shape), f"input {spec.name} refuses the shape {shape}")
         self._inputs = {spec.name: self._reserve(spec, batch) for spec in graph.inputs}
-        self._outputs = {spec.name: self._reserve(spec, batch) for spec in graph.outputs}
+        # A context needs a place for every output, wanted or not.
+        outputs = {spec.name: self._reserve(spec, batch) for spec in graph.outputs}
+        self._outputs = {name: outputs[name] for name in wanted}
 
     def _reserve(self, spec: TensorSpec, batch: int) -> Buffers:
         purpose = f"{spec.name} of graph {self._name}, batch {batch}"

@@ -23,6 +23,8 @@ IMAGE_FLOAT = "image_float"
 
 Parity is measured on it, since whole bytes would hide a small error and double a rounding one.
 """
+PREVIEW_FLOAT = "preview_float"
+"""The same of the preview: the RGB that the skip branch has accumulated at a quarter of the picture's side."""
 
 
 class SketchEncoder(nn.Module):
@@ -83,19 +85,26 @@ class Mapping(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """codes (B, n_styles, width) -> image uint8 RGB (B, H, W, 3), and `image_float` for the proof.
+    """codes (B, n_styles, width) -> image uint8 RGB (B, H, W, 3), preview (B, H / 4, W / 4, 3), and both as floats.
 
-    Clamped to [-1, 1], (x + 1) / 2 * 255, truncated: as the original writes its pictures.
+    The preview is what the layers up to its size have drawn, no smaller copy of the image: whoever wants it alone
+    need not compute the layers above.
     """
 
     def __init__(self, model: Spse) -> None:
         super().__init__()
         self.decoder = model.decoder
+        self.sizes = model.config.output_size, model.config.preview_size
 
-    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        image_float = self.decoder.synthesis(codes)
-        image = ((image_float.clamp(-1.0, 1.0) + 1.0) * 0.5 * 255.0).permute(0, 2, 3, 1).to(torch.uint8)
-        return image, image_float
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        sums = {rgb.shape[-1]: rgb for rgb in self.decoder.skips(codes)}
+        image_float, preview_float = (sums[size] for size in self.sizes)
+        return _to_bytes(image_float), _to_bytes(preview_float), image_float, preview_float
+
+
+def _to_bytes(image: Tensor) -> Tensor:
+    """(B, 3, H, W) -> uint8 (B, H, W, 3): clamped to [-1, 1], (x + 1) / 2 * 255, truncated, as the original does."""
+    return ((image.clamp(-1.0, 1.0) + 1.0) * 0.5 * 255.0).permute(0, 2, 3, 1).to(torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ def graphs(config: ModelConfig) -> tuple[Graph, ...]:
     """The graphs of a bundle; batch, the first axis of every tensor, is dynamic (-1)."""
     width, layers, split = config.style_width, config.n_styles, config.geometry_layers
     side, photo, out = config.encoder_size, config.appearance_size, config.output_size
+    small = config.preview_size
     return (
         Graph(
             "sketch_encoder",
@@ -140,8 +150,14 @@ def graphs(config: ModelConfig) -> tuple[Graph, ...]:
         Graph(
             "synthesis",
             (TensorSpec("codes", "float32", (-1, layers, width)),),
-            (TensorSpec("image", "uint8", (-1, out, out, 3), (0, 255)),),
+            (
+                TensorSpec("image", "uint8", (-1, out, out, 3), (0, 255)),
+                TensorSpec("preview", "uint8", (-1, small, small, 3), (0, 255)),
+            ),
             Synthesis,
-            (TensorSpec(IMAGE_FLOAT, "float32", (-1, 3, out, out)),),
+            (
+                TensorSpec(IMAGE_FLOAT, "float32", (-1, 3, out, out)),
+                TensorSpec(PREVIEW_FLOAT, "float32", (-1, 3, small, small)),
+            ),
         ),
     )

@@ -13,7 +13,7 @@ from sfx.engines.engine import Array
 from sfx.engines.manifest import Accuracy
 from sfx.errors import ParityError
 from sfx.export.emulation import Emulated, emulate, single_layers
-from sfx.export.graphs import IMAGE_FLOAT, Graph
+from sfx.export.graphs import IMAGE_FLOAT, PREVIEW_FLOAT, Graph
 from sfx.export.half import half_form
 from sfx.export.networks import Spse
 from sfx.export.proof import Arrays
@@ -22,7 +22,7 @@ from sfx.signal_to_noise import psnr, snr
 LEAST_IMAGE_DB = 60.0
 """An image below this is not exported: at 60 dB the root mean square error is 0.26 levels of 255."""
 IMAGE_PEAK = 2.0
-"""Images are nominally in [-1, 1]; the peak of every other tensor is its own largest magnitude."""
+"""Images and previews are nominally in [-1, 1]; the peak of every other tensor is its own largest magnitude."""
 MOST_DB = 200.0
 """Stands for no difference at all: beyond what FP32 can tell apart, and JSON has no infinity."""
 WHOLE = "whole model"
@@ -86,7 +86,7 @@ def compare(graph: str, emulated: Emulated, single: Arrays, expected: Arrays, sh
 
 def tensor_psnr(tensor: str, expected: Array, found: Array) -> float:
     """Peak signal-to-noise ratio of one of a graph's tensors, in dB, at most `MOST_DB` either way."""
-    peak = IMAGE_PEAK if tensor == IMAGE_FLOAT else float(np.abs(expected).max())
+    peak = IMAGE_PEAK if tensor in (IMAGE_FLOAT, PREVIEW_FLOAT) else float(np.abs(expected).max())
     return _limited(psnr(expected, found, peak))
 
 

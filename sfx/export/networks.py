@@ -268,16 +268,22 @@ class Decoder(nn.Module):
 
         `size` stops at a lower resolution and returns the RGB accumulated so far.
         """
+        for rgb in self.skips(codes):
+            if size is not None and rgb.shape[-1] >= size:
+                break
+        return rgb
+
+    def skips(self, codes: Tensor) -> Iterator[Tensor]:
+        """The RGB accumulated so far at 4, 8, ... `output_size` pixels, each (N, 3, side, side); the image is last."""
         x = self.input.input.expand(codes.shape[0], -1, -1, -1)
         x = self.conv1(x, codes.select(1, 0), self.noises.get_buffer("noise_0"))
         rgb: Tensor = self.to_rgb1(x, codes.select(1, 1), None)
+        yield rgb
         for index, to_rgb in enumerate(self.to_rgbs):
-            if size is not None and rgb.shape[-1] >= size:
-                break
             for layer in (2 * index + 1, 2 * index + 2):
                 x = self.convs[layer - 1](x, codes.select(1, layer), self.noises.get_buffer(f"noise_{layer}"))
             rgb = to_rgb(x, codes.select(1, 2 * index + 3), rgb)
-        return rgb
+            yield rgb
 
 
 class Spse(nn.Module):

@@ -120,13 +120,13 @@ def _simplify(onnx_model: ir.Model) -> None:
 
 def _declare(onnx_model: ir.Model, graph: Graph) -> None:
     """Name the batch axis, and take the named inner tensors off the outputs."""
-    keep = len(graph.outputs)
-    del onnx_model.graph.outputs[keep:]
-    for value, spec in zip(
-        (*onnx_model.graph.inputs, *onnx_model.graph.outputs), (*graph.inputs, *graph.outputs), strict=True
-    ):
+    values = (*onnx_model.graph.inputs, *onnx_model.graph.outputs)
+    for value, spec in zip(values, (*graph.inputs, *graph.outputs, *graph.named), strict=True):
         assert value.name == spec.name, f"exporter named {value.name} what the manifest calls {spec.name}"
         value.shape = ir.Shape(["batch", *spec.shape[1:]])
+    # A slice deleted at once would leave them marked as outputs, and so without their shape in the file.
+    for _ in graph.named:
+        onnx_model.graph.outputs.pop()
     onnx_model.graph.name = graph.name
     onnx_model.producer_name = "sfx"
 

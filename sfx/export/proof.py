@@ -23,14 +23,14 @@ from sfx.engines.manifest import BundleFile, GraphEntry, Measurement
 from sfx.engines.recorded import TOLERANCES, check_alive, check_tolerance, difference
 from sfx.export import reference
 from sfx.export.checkpoint import Checkpoint
-from sfx.export.graphs import IMAGE_FLOAT, Graph
+from sfx.export.graphs import IMAGE_FLOAT, PREVIEW_FLOAT, Graph
 from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse
 from sfx.export.onnx_files import expose
 from sfx.samples import sample_pairs
 
 IMAGE_TOLERANCES = {"fp32": 1e-3, "fp16": 3e-2}
-"""Of images in [-1, 1] before rounding, by a graph's precision; every other tensor holds codes. In FP16 the worst
-pixel of the published size is off by 1.5e-3, of the tests' small model by 4e-3."""
+"""Of images and previews in [-1, 1] before rounding, by a graph's precision; every other tensor holds codes. In FP16
+the worst pixel of the published size is off by 1.5e-3, of the tests' small model by 4e-3."""
 
 Arrays = Mapping[str, Array]
 
@@ -77,6 +77,10 @@ class Published:
         """codes (B, n_styles, width) -> (B, 3, H, W), before clamping."""
         return reference.synthesis(codes, self.state)
 
+    def preview(self, codes: Tensor) -> Tensor:
+        """The same stopped at a quarter of the side."""
+        return reference.synthesis(codes, self.state, size=self.config.preview_size)
+
     def _encode(self, prefix: str, encoder: EncoderConfig, x: Tensor) -> Tensor:
         heads = range(self.config.n_styles) if self.all_heads else encoder.heads
         return reference.encode(x, self.state, prefix, encoder.units, self.config.head_taps, heads)
@@ -100,6 +104,7 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
         codes = sketch_codes.clone()
         codes[:, config.geometry_layers :] += appearance_codes
         image = torch.cat([published.image(one[None]) for one in codes])
+        preview = torch.cat([published.preview(one[None]) for one in codes])
         w = published.mapping(torch.from_numpy(z))
     computed: dict[str, Tensor] = {
         "sketch_codes": sketch_codes,
@@ -109,6 +114,8 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
         "w": w,
         IMAGE_FLOAT: image,
         "image": to_bytes(image),
+        PREVIEW_FLOAT: preview,
+        "preview": to_bytes(preview),
     }
     inputs: dict[str, Array] = {"label_map": label_map, "appearance": appearance, "z": z}
     return inputs | {name: tensor.numpy() for name, tensor in computed.items()}
@@ -151,7 +158,8 @@ def _measure(graph: Graph, link: str, precision: str, expected: Arrays, found: A
         if spec.dtype == "float32":
             error = difference(expected[spec.name], found[spec.name])
             codes_tolerance = TOLERANCES[precision][spec.dtype]
-            tolerance = IMAGE_TOLERANCES[precision] if spec.name == IMAGE_FLOAT else codes_tolerance
+            is_picture = spec.name in (IMAGE_FLOAT, PREVIEW_FLOAT)
+            tolerance = IMAGE_TOLERANCES[precision] if is_picture else codes_tolerance
             measurements.append(check_tolerance(Measurement(graph.name, spec.name, link, error, tolerance)))
     return measurements
 

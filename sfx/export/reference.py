@@ -150,8 +150,11 @@ def _styled_conv(x: Tensor, w: Tensor, noise: Tensor, state: State, name: str, *
     return fused_leaky_relu(x, state[f"{name}.activate.bias"])
 
 
-def synthesis(codes: Tensor, state: State, prefix: str = "decoder.") -> Tensor:
-    """codes (N, n_styles, style_width) -> image (N, 3, H, W), nominally in [-1, 1]."""
+def synthesis(codes: Tensor, state: State, prefix: str = "decoder.", size: int | None = None) -> Tensor:
+    """codes (N, n_styles, style_width) -> image (N, 3, H, W), nominally in [-1, 1].
+
+    `size` stops the sum of the skip branch at that side; the original always goes on to the end.
+    """
     x = state[f"{prefix}input.input"].repeat(codes.shape[0], 1, 1, 1)
     x = _styled_conv(
         x, codes[:, 0], state[f"{prefix}noises.noise_0"], state, f"{prefix}conv1", upsample=False
@@ -159,7 +162,7 @@ def synthesis(codes: Tensor, state: State, prefix: str = "decoder.") -> Tensor:
     name = f"{prefix}to_rgb1"
     image = modulated_conv2d(x, codes[:, 1], state, f"{name}.conv", demodulate=False) + state[f"{name}.bias"]
     layer = 1
-    while f"{prefix}convs.{layer - 1}.conv.weight" in state:
+    while f"{prefix}convs.{layer - 1}.conv.weight" in state and image.shape[-1] != size:
         for offset, upsample in ((0, True), (1, False)):
             noise = state[f"{prefix}noises.noise_{layer + offset}"]
             name = f"{prefix}convs.{layer - 1 + offset}"

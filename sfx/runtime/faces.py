@@ -19,11 +19,12 @@ from sfx.runtime import codes as codes_of
 from sfx.runtime.ahead import Ahead
 from sfx.runtime.codes import Codes
 from sfx.runtime.label_maps import colour_label_map
-from sfx.runtime.pairing import Job
+from sfx.runtime.pairing import FACE, Job
 from sfx.runtime.pictures import fit_appearance, read_picture, shrink, write_array, write_picture
 from sfx.runtime.pipeline import Pipeline, Pixels, Use
 from sfx.runtime.sketches import ReadSketch, SketchReader, Tell
 
+PREVIEW = "_preview.png"
 COUPLE, CODES, REFERENCE, INTERPRETED = "_couple.png", "_codes.npy", "_reference.png", "_interpreted.png"
 
 
@@ -51,6 +52,8 @@ class Options:
     input_kind: str = "auto"
     size: int | None = None
     """Side to average-pool the face to; None for the model's own."""
+    preview: bool = False
+    """Draw previews, a quarter of a side, in the place of faces."""
     random: RandomAppearance | None = None
     mixing: Mixing | None = None
     truncation: float | None = None
@@ -64,6 +67,11 @@ class Options:
     batch: int = 1
     """Faces that go through the engines together."""
 
+    @property
+    def ending(self) -> str:
+        """Ending of a face's name in a folder: a preview does not take the place of a face."""
+        return PREVIEW if self.preview else FACE
+
     def companions(self) -> tuple[str, ...]:
         """Endings of the files that are written beside each face."""
         wanted = (
@@ -75,10 +83,10 @@ class Options:
         return tuple(ending for asked, ending in wanted if asked)
 
 
-def check_size(size: int | None, output_size: int) -> None:
-    """Raise InputError unless `size` is None or divides the model's output size."""
-    if size is not None and (size < 16 or size > output_size or output_size % size):
-        sizes = ", ".join(str(output_size >> shift) for shift in range(output_size.bit_length() - 4))
+def check_size(size: int | None, side: int) -> None:
+    """Raise InputError unless `size` is None or divides `side`, a picture's, and is no less than 16."""
+    if size is not None and (size < 16 or size > side or side % size):
+        sizes = ", ".join(str(side >> shift) for shift in range(side.bit_length() - 4))
         raise InputError(f"size: expected one of {sizes}, found {size}")
 
 
@@ -93,10 +101,11 @@ def draw_faces(
     interpreter is loaded, and for each drawing that hardly looks like a face. Raises InputError for the first
     picture that cannot be used, once the faces before it were yielded.
     """
-    check_size(options.size, pipeline.config.output_size)
+    config = pipeline.config
+    check_size(options.size, config.preview_size if options.preview else config.output_size)
     # Faces a second of the demo model from label maps, two cores, median of five interleaved rounds: 1.12 times as many
     # as one step after the other. From drawings, and four at a time, as many: the engines keep both cores busy.
-    with Ahead(_read_batches(jobs, options, pipeline.config)) as batches:
+    with Ahead(_read_batches(jobs, options, config)) as batches:
         pipeline.prepare(*_uses(jobs, options))
         with Ahead(_draw_batches(pipeline, batches, options)) as drawn:
             for face in itertools.chain.from_iterable(drawn):
@@ -190,7 +199,7 @@ def _draw_batches(
             # One injected w for all, as the original does.
             w = pipeline.random_w(options.mixing.seed)
             codes = codes_of.mix(codes, w, options.mixing.layers, options.mixing.alpha)
-        pictures = pipeline.synthesize(codes)
+        pictures = pipeline.preview(codes) if options.preview else pipeline.synthesize(codes)
         yield [_Face(*parts) for parts in zip(batch, pictures, codes, strict=True)]
         drawn += len(batch)
 
@@ -205,7 +214,8 @@ def _uses(jobs: Sequence[Job], options: Options) -> list[Use]:
     """The engines that the jobs need, and how often each will be called."""
     batch = max(1, min(options.batch, len(jobs)))
     calls = math.ceil(len(jobs) / batch)
-    uses = [Use("sketch_encoder", batch, calls), Use("synthesis", batch, calls)]
+    drawing = "preview" if options.preview else "synthesis"
+    uses = [Use("sketch_encoder", batch, calls), Use(drawing, batch, calls)]
     if options.random is None:
         uses.append(Use("appearance_encoder", calls=len({job.appearance for job in jobs})))
     return uses

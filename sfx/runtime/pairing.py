@@ -12,6 +12,9 @@ from sfx.runtime.pictures import READ_SUFFIXES, WRITE_SUFFIXES
 SKETCH_SUFFIXES = READ_SUFFIXES | {".svg", ".json"}
 """What a folder of sketches may hold: pictures, and strokes as `sfx interpret` writes them."""
 
+FACE = "_face.png"
+"""Ending of a face's name in a folder."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -27,19 +30,23 @@ class Job:
 
 
 def plan(
-    sketches: Sequence[Path], appearance: Path | None, out: Path | None, companions: Sequence[str] = ()
+    sketches: Sequence[Path],
+    appearance: Path | None,
+    out: Path | None,
+    companions: Sequence[str] = (),
+    ending: str = FACE,
 ) -> list[Job]:
     """Pair sketches with references and name the outputs.
 
     sketches: files and folders; a folder stands for its pictures by sorted name. appearance: one file for
-    every sketch, or a folder paired by sorted name. out: a file (for one sketch) or a folder; None for
-    `<sketch stem>_face.png` in the working directory. companions: endings of other files that will be
+    every sketch, or a folder paired by sorted name. out: a file (for one sketch), or a folder for faces called
+    `<sketch stem><ending>`; None for the working directory. companions: endings of other files that will be
     written beside each face. Raises InputError where a path is missing, the numbers differ, two faces
     would have one name, or a file that is read would be written.
     """
     files = sketch_files(sketches)
     references = _references(appearance, len(files))
-    targets = _targets(files, out)
+    targets = _targets(files, out, ending)
     jobs = [Job(*parts) for parts in zip(files, references, targets, strict=True)]
     _check_outputs(jobs, companions)
     return jobs
@@ -78,7 +85,7 @@ def _references(appearance: Path | None, count: int) -> Sequence[Path | None]:
     return found
 
 
-def _targets(files: Sequence[Path], out: Path | None) -> list[Path]:
+def _targets(files: Sequence[Path], out: Path | None, ending: str) -> list[Path]:
     if out is not None and out.suffix.lower() in WRITE_SUFFIXES and not out.is_dir():
         if len(files) != 1:
             raise InputError(f"{out}: expected a folder to write {len(files)} faces to, found a file name")
@@ -86,7 +93,7 @@ def _targets(files: Sequence[Path], out: Path | None) -> list[Path]:
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder or a file ending in {', '.join(sorted(WRITE_SUFFIXES))}")
     folder = out or Path()
-    return [folder / f"{file.stem}_face.png" for file in files]
+    return [folder / f"{file.stem}{ending}" for file in files]
 
 
 def _check_outputs(jobs: Sequence[Job], companions: Sequence[str]) -> None:

@@ -26,11 +26,15 @@ from sfx.runtime.pictures import fit_appearance
 Pixels = NDArray[np.uint8]
 
 
+_OUTPUTS = {"synthesis": ("synthesis", "image"), "preview": ("synthesis", "preview")}
+"""Parts of the pipeline that are one output of a graph; each other part is the graph of its name as a whole."""
+
+
 @dataclass(frozen=True)
 class Use:
     """What an engine is made for. An engine for few calls starts faster, one for many (None) runs faster."""
 
-    graph: str
+    part: str
     batch: int = 1
     calls: int | None = None
 
@@ -60,20 +64,22 @@ class Pipeline:
             )
         return self.bundle.manifest.model
 
-    def engine(self, graph: str) -> Engine:
-        """The engine of one graph, made if this is its first use."""
-        if graph not in self._engines:
-            self._engines[graph] = self.choice.load(self.bundle, graph, calls=self._calls)
-        return self._engines[graph]
+    def engine(self, part: str) -> Engine:
+        """The engine of one part, a graph or "preview", made if this is its first use."""
+        if part not in self._engines:
+            self._engines[part] = self._made(Use(part, calls=self._calls))
+        return self._engines[part]
+
+    def _made(self, use: Use) -> Engine:
+        graph, output = _OUTPUTS.get(use.part, (use.part, None))
+        return self.choice.load(self.bundle, graph, use.batch, use.calls, output)
 
     def prepare(self, *uses: Use) -> None:
         """Make engines side by side, each ready for its use; a backend's loading is half waiting."""
-        missing = [use for use in uses if use.graph not in self._engines]
+        missing = [use for use in uses if use.part not in self._engines]
         with ThreadPoolExecutor(max(1, len(missing))) as pool:
-            made = pool.map(
-                lambda use: self.choice.load(self.bundle, use.graph, use.batch, use.calls), missing
-            )
-            self._engines.update(zip((use.graph for use in missing), made, strict=True))
+            made = pool.map(self._made, missing)
+            self._engines.update(zip((use.part for use in missing), made, strict=True))
 
     def encode_sketch(self, label_maps: Pixels, truncation: float | None = None) -> Codes:
         """Class ids (size, size) or (B, size, size) uint8 -> sketch codes (B, n_styles, width).
@@ -147,6 +153,14 @@ class Pipeline:
     def synthesize(self, codes: Codes) -> Pixels:
         """codes (B, n_styles, width) -> faces (B, output_size, output_size, 3) uint8 RGB."""
         return self.engine("synthesis")({"codes": np.ascontiguousarray(codes, np.float32)})["image"]
+
+    def preview(self, codes: Codes) -> Pixels:
+        """codes (B, n_styles, width) -> previews (B, preview_size, preview_size, 3) uint8 RGB, a quarter of a side.
+
+        What the layers up to that size have drawn: near the face, but no smaller copy of it. OpenVINO leaves the
+        layers above out, other backends compute them all the same. Raises BundleError for a bundle of an earlier sfx.
+        """
+        return self.engine("preview")({"codes": np.ascontiguousarray(codes, np.float32)})["preview"]
 
     def draw(self, label_map: Pixels, appearance_codes: Codes) -> Pixels:
         """One face (output_size, output_size, 3) uint8 RGB from a label map and kept appearance codes."""

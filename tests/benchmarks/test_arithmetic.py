@@ -45,6 +45,12 @@ def test_a_batch_of_two_takes_twice_as_many(bundle: Bundle) -> None:
     assert multiply_adds(bundle, "synthesis", batch=2) == pytest.approx(2 * one, rel=1e-6)
 
 
+def test_a_preview_needs_less_than_the_picture(bundle: Bundle) -> None:
+    whole, preview = (multiply_adds(bundle, "synthesis", output=output) for output in (None, "preview"))
+    assert 0 < preview < 0.9 * whole
+    assert multiply_adds(bundle, "synthesis", output="image") == whole
+
+
 def test_mapping_is_its_layers(bundle: Bundle) -> None:
     model = bundle.manifest.model
     assert multiply_adds(bundle, "mapping") == model.mapping_layers * model.style_width**2

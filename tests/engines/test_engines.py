@@ -12,7 +12,7 @@ from sfx.engines.bundle import Bundle
 from sfx.engines.cache import cache_directory
 from sfx.engines.engine import Device, Engine
 from sfx.engines.openvino_forms import FORMS_VERSION
-from sfx.errors import EngineError, InputError, MissingPackageError
+from sfx.errors import BundleError, EngineError, InputError, MissingPackageError
 
 BACKENDS = ("openvino", "onnxruntime")
 
@@ -157,6 +157,31 @@ def test_openvino_keeps_one_compiled_model_a_batch_size(
     monkeypatch.setattr(Bundle, "checked", lambda *_: pytest.fail("the ONNX file was read again"))
     again = choose("openvino").load(bundle, "mapping")
     np.testing.assert_array_equal(again({"z": z(2)})["w"], expected)
+
+
+def test_openvino_leaves_out_what_one_output_does_not_need(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFX_CACHE", str(tmp_path))
+    codes = np.random.default_rng(0).standard_normal((1, 10, 32)).astype(np.float32)
+    weights, results = {}, {}
+    for output in (None, "image", "preview"):
+        before = set(tmp_path.rglob("model.bin"))
+        results[output] = choose("openvino").load(bundle, "synthesis", output=output)({"codes": codes})
+        (kept,) = set(tmp_path.rglob("model.bin")) - before
+        weights[output] = kept.stat().st_size
+    assert [list(found) for found in results.values()] == [["image", "preview"], ["image"], ["preview"]]
+    for output in ("image", "preview"):
+        np.testing.assert_array_equal(results[output][output], results[None][output])
+    assert weights["preview"] < 0.9 * weights["image"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_output_that_a_bundle_does_not_have_is_named(backend: str, bundle: Bundle) -> None:
+    with pytest.raises(
+        BundleError, match=r"graph mapping: expected an output 'preview', found \['w'\].*export it again"
+    ):
+        choose(backend).load(bundle, "mapping", output="preview")
 
 
 def test_unwritable_cache_warns_and_runs(

@@ -316,6 +316,24 @@ def test_a_gpu_that_is_not_there_is_named(compiled: Bundle, target: str) -> None
         choose(target, "cuda:1").load(compiled, "mapping")
 
 
+def test_one_output_of_several_is_all_that_comes_back(
+    compiled: Bundle, target: str, machine: Machine
+) -> None:
+    codes = np.random.default_rng(0).standard_normal((2, 10, 32)).astype(np.float32)
+    whole = choose(target).load(compiled, "synthesis")
+    expected = whole({"codes": codes})
+    whole.close()
+    engine = choose(target).load(compiled, "synthesis", batch=2, output="preview")
+    before = len(machine.cuda.calls)
+    found = engine({"codes": codes})
+    assert expected.keys() == {"image", "preview"}
+    assert found.keys() == {"preview"}
+    np.testing.assert_array_equal(found["preview"], expected["preview"])
+    copies = machine.cuda.calls[before:].count("cudaMemcpyAsync")
+    assert copies == (0 if target == "tensorrt" else 2)  # what TensorRT replays holds its copies
+    engine.close()
+
+
 def test_closing_twice_and_calling_after(mapping: Engine) -> None:
     mapping.close()
     mapping.close()

@@ -159,6 +159,21 @@ def test_couple_size_and_reference(
     np.testing.assert_array_equal(couple[:, 64:], fit_appearance(reference, 32))
 
 
+def test_previews_from_files(
+    pipeline: Pipeline, published: Published, sketch_path: Path, photo_path: Path, tmp_path: Path
+) -> None:
+    options = Options(preview=True, couple=True)
+    jobs = plan([sketch_path], photo_path, tmp_path, options.companions(), options.ending)
+    list(draw_faces(pipeline, jobs, options))
+    codes = torch.from_numpy(expected_codes(published, sketch_path, photo_path))
+    expected = to_bytes(published.preview(codes)).numpy()[0]
+    assert_same_picture(read_picture(tmp_path / "sketch_preview.png"), expected)
+    assert read_picture(tmp_path / "sketch_couple.png").shape == (16, 48, 3)
+    assert set(pipeline._engines) == {"sketch_encoder", "appearance_encoder", "preview"}
+    with pytest.raises(sfx.InputError, match="size: expected one of 16, found 32"):
+        list(draw_faces(pipeline, jobs, Options(preview=True, size=32)))
+
+
 def test_sizes_that_do_not_divide_are_refused(
     pipeline: Pipeline, sketch_path: Path, photo_path: Path, tmp_path: Path
 ) -> None:
