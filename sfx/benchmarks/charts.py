@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ def scatter(rows: Sequence[tuple[str, Sequence[float]]], unit: str) -> str:
             f'<circle cx="{place(value):.1f}" cy="{y + 11}" r="3.5" fill="{_COLOURS[0]}" opacity="0.45"/>'
             for value in row
         ]
-        x = place(sorted(row)[len(row) // 2])
+        x = place(statistics.median(row))
         drawn.append(_line(x, y + 4, x, y + 18, _COLOURS[4], 2))
     return _svg(bottom + _AXIS, drawn)
 
