@@ -39,10 +39,9 @@ def calibrate_options(command: Any) -> Any:
         ),
         click.option(
             "--high",
-            type=click.Choice(["fp32", "bf16"]),
-            default="fp32",
-            show_default=True,
-            help="What the other layers are to run in: bf16 is asked for by --precision bf16, for a graph as a whole.",
+            type=click.Choice(["fp32", "bf16", "fp16"]),
+            help="What the other layers are to run in [default: what the graphs were exported in]; bf16 is for graphs "
+            "in fp32, and asked for by --precision bf16, for a graph as a whole.",
         ),
         click.option(
             "--max-dissimilarity",

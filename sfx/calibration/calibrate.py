@@ -1,4 +1,4 @@
-"""`sfx calibrate`: from a bundle in FP32 to one whose less sensitive layers compute in INT8, at a measured price."""
+"""`sfx calibrate`: from a bundle to one whose less sensitive layers compute in INT8, at a measured price."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sfx.calibration.draft import Draft
 from sfx.calibration.drawing import Fp32Faces, draw_with
+from sfx.calibration.forms import form_of
 from sfx.calibration.layers import Layer
 from sfx.calibration.packages import import_onnx, import_onnxruntime
 from sfx.calibration.plans import Budget, Damage, choose
@@ -42,8 +43,8 @@ class Request:
     """What to calibrate for."""
 
     budget: Budget
-    high: str = "fp32"
-    """What the layers compute in that stay high: "fp32" or "bf16"."""
+    high: str | None = None
+    """What the layers compute in that stay high: what the graphs are in, or "bf16" for graphs in FP32."""
     groups: int = 48
     """About how many groups of layers to measure the damage of, one by one."""
 
@@ -58,7 +59,7 @@ class Result:
     damages: Sequence[Damage]
     chosen: frozenset[Layer]
     expected: Pixels
-    """The first faces of the set by the FP32 graphs."""
+    """The first faces of the set by the source's graphs, computed in FP32."""
     found: Pixels
     """The same by the new bundle."""
 
@@ -74,14 +75,23 @@ def calibrate(
 ) -> Result:
     """Write a bundle to `out`, whole or absent, whose pictures of `pairs` keep the budget on every CPU backend here.
 
-    Raises BudgetError where no layer can be lowered within the budget, BundleError for a bundle that is not in FP32 or
-    an `out` that is in the way, MissingPackageError without onnx and onnxruntime, EngineError without BF16 where asked.
+    Graphs may be in FP32 or in FP16; either way pictures are held against those of the same graphs without INT8,
+    computed in FP32 on the CPU.
+
+    Raises BudgetError where no layer can be lowered within the budget, BundleError for a bundle that is calibrated
+    already or an `out` that is in the way, InputError for a `high` that the graphs cannot compute in,
+    MissingPackageError without onnx and onnxruntime, EngineError without BF16 where asked.
     """
     import_onnx()
     import_onnxruntime()
-    _expect_fp32(source)
+    if source.manifest.lowering is not None:
+        raise BundleError(
+            f"{source.path}: expected a bundle as exported, found one that was calibrated already"
+        )
+    form = form_of(source, GRAPHS)
+    high = form.high(request.high)
     check_target(out, force=force)
-    ways = _ways(request.high)
+    ways = _ways(form.on_cpu[high])
     # A CPU without BF16 says so here, and not after minutes.
     ways[0].load(source, "mapping").close()
     with whole_or_absent(out) as making, Fp32Faces(source, choose_backend("openvino", "cpu"), pairs) as fp32:
@@ -97,7 +107,13 @@ def calibrate(
         lowered = draft.with_int8(chosen, ranges)
         found = draw_with(lowered, ways[0], pairs)
         prices += _proof_prices(source, lowered, ways, pairs)
-        lowering = _lowering(layers, chosen, pairs, request, prices)
+        lowering = Lowering(
+            plan=_plan(layers, chosen, high),
+            chosen_on=pairs.description,
+            target_psnr_db=request.budget.psnr_db,
+            most_dissimilarity=request.budget.dissimilarity,
+            prices=tuple(prices),
+        )
         bundle = _with_record(lowered, lowering)
         draft.keep_only(bundle)
         (making / MANIFEST).write_text(bundle.manifest.to_json(), encoding="utf-8")
@@ -105,25 +121,13 @@ def calibrate(
     return Result(Bundle.open(out), lowering, ranges, damages, frozenset(chosen), *shown)
 
 
-def _expect_fp32(source: Bundle) -> None:
-    if source.manifest.lowering is not None:
-        raise BundleError(f"{source.path}: expected a bundle in FP32, found one that was calibrated already")
-    for name in GRAPHS:
-        precision = source.manifest.graph(name).precision
-        if precision != "fp32":
-            raise BundleError(
-                f"{source.path}: expected graphs in fp32, found {name} in {precision}; "
-                "export it again with --precision fp32"
-            )
-
-
-def _ways(high: str) -> list[Choice]:
-    """Every way to run the bundle here; the first is OpenVINO's, with the high layers as asked."""
-    first = choose_backend("openvino", "cpu", high)
+def _ways(precision: str) -> list[Choice]:
+    """Every way to run the bundle here; the first is OpenVINO's, with the high layers in `precision`."""
+    first = choose_backend("openvino", "cpu", precision)
     others = [choose_backend(name, "cpu") for name in installed_backends("cpu")]
     return [
         first,
-        *(choice for choice in others if (choice.backend, choice.precision) != (first.backend, high)),
+        *(choice for choice in others if (choice.backend, choice.precision) != (first.backend, precision)),
     ]
 
 
@@ -149,7 +153,7 @@ def _price(way: Choice, faces: str, expected: Pixels, found: Pixels) -> Price:
 def _proof_prices(
     source: Bundle, lowered: Bundle, ways: Sequence[Choice], pairs: CalibrationSet
 ) -> list[Price]:
-    """The price on the proof's inputs, which played no part in choosing; against the FP32 graphs as well."""
+    """The price on the proof's inputs, which played no part in choosing; against the source's graphs as well."""
     proof = read_arrays(source, source.manifest.proof)
     if not {"label_map", "appearance"} <= proof.keys():
         raise BundleError(
@@ -160,26 +164,18 @@ def _proof_prices(
     return [_price(way, PROOF, expected, draw_with(lowered, way, held_out)) for way in ways]
 
 
-def _lowering(
-    layers: Sequence[Layer],
-    chosen: Sequence[Layer],
-    pairs: CalibrationSet,
-    request: Request,
-    prices: Sequence[Price],
-) -> Lowering:
-    plan = tuple(
-        LayerPrecision(layer.graph, layer.name, "int8" if layer in chosen else request.high)
-        for layer in layers
+def _plan(layers: Sequence[Layer], chosen: Sequence[Layer], high: str) -> tuple[LayerPrecision, ...]:
+    return tuple(
+        LayerPrecision(layer.graph, layer.name, "int8" if layer in chosen else high) for layer in layers
     )
-    budget = request.budget
-    return Lowering(plan, pairs.description, budget.psnr_db, budget.dissimilarity, tuple(prices))
 
 
 def _with_record(lowered: Bundle, lowering: Lowering) -> Bundle:
     """The bundle with what `sfx verify` will hold its lowered graphs to."""
     proof = read_arrays(lowered, lowered.manifest.proof)
     changed = [entry for entry in lowered.manifest.graphs if entry.int8_layers]
-    kept = [one for one in lowered.manifest.parity if one.graph not in {entry.name for entry in changed}]
+    unchanged = {entry.name for entry in lowered.manifest.graphs if not entry.int8_layers}
+    parity = [one for one in lowered.manifest.parity if one.graph in unchanged]
     measured: list[Measurement] = []
     for name in installed_backends("cpu"):
         for entry in changed:
@@ -187,7 +183,8 @@ def _with_record(lowered: Bundle, lowering: Lowering) -> Bundle:
                 measured += replay(lowered, entry, choose_backend(name, "cpu"), proof, lambda *_: 0.0)
     manifest = replace(
         lowered.manifest,
-        parity=(*kept, *_with_tolerances(measured)),
+        parity=(*parity, *_with_tolerances(measured)),
+        accuracy=tuple(one for one in lowered.manifest.accuracy if one.graph in unchanged),
         lowering=lowering,
         tools={**lowered.manifest.tools, **tool_versions()},
     )

@@ -1,4 +1,4 @@
-"""A bundle in the making: the FP32 graphs of its source, and beside them graphs with layers in INT8."""
+"""A bundle in the making: the graphs of its source, and beside them graphs with layers in INT8."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sfx.calibration.forms import FORMS
 from sfx.calibration.layers import Layer
 from sfx.calibration.packages import import_onnx
 from sfx.calibration.quantise import load_model, quantised
@@ -48,10 +49,17 @@ class Draft:
         for entry in self.source.manifest.graphs:
             lowered = [layer for layer in layers if layer.graph == entry.name]
             if lowered:
+                form = FORMS[entry.precision]
                 path = self.folder / f"{entry.name}{ENDING}"
                 model = load_model(self.folder / f"{entry.name}{_PREPARED}")
-                onnx.save(quantised(model, lowered, ranges[entry.name]), str(path))
-                entry = replace(entry, file=bundle_file(path), weights="fp32", int8_layers=len(lowered))
+                onnx.save(quantised(model, lowered, ranges[entry.name], form), str(path))
+                entry = replace(
+                    entry,
+                    file=bundle_file(path),
+                    opset=max(entry.opset, form.opset),
+                    weights="fp32",
+                    int8_layers=len(lowered),
+                )
             entries.append(entry)
         return Bundle(self.folder, replace(self.source.manifest, graphs=tuple(entries)))
 

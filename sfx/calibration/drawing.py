@@ -30,7 +30,7 @@ def draw_with(bundle: Bundle, choice: Choice, pairs: CalibrationSet) -> Pixels:
 
 
 class Fp32Faces:
-    """What the FP32 graphs make of a set: the faces, and every graph's inputs on the way.
+    """What graphs without INT8 make of a set, computed in FP32: the faces, and every graph's inputs on the way.
 
     The synthesis stays loaded, so that exchanging one graph costs that graph's engine alone.
     """

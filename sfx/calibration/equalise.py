@@ -8,6 +8,10 @@ et al. 2023, equation 4 with alpha 1/2). It is folded into constants, so it cost
 What does not help is dividing the style by its largest magnitude sample by sample. On the 26 layers of the published
 size with random weights that changed the signal-to-noise ratio of the inputs in INT8 by -0.4 to +0.6 dB, and factors
 like these, sqrt of the input's root mean square by channel, by +4 to +8 dB.
+
+Graphs in FP16 are left as they are: factors for each channel would break what keeps those from overflowing, that
+sum |weight| <= 1 for each output channel, and round their kernels to FP16 a second time. What is lost: in FP32 the nine
+convolutions of the small seeded model's synthesis keep 43.4 dB in INT8, and 39.7 dB without.
 """
 
 from __future__ import annotations

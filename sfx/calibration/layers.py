@@ -1,4 +1,4 @@
-"""The layers of a graph that may compute in INT8: its dense convolutions, by the names of the modules they were."""
+"""The layers of a graph that may compute in INT8: dense convolutions, by the names of the modules they were."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from sfx.calibration.forms import Form
+
 _SCOPES = "pkg.torch.onnx.name_scopes"
 """Where torch's exporter writes the path of the module that a node comes from."""
-KINDS = ("Conv", "ConvTranspose")
 FEWEST_SHARE = 1e-4
 """Of all multiply-adds: the gates of squeeze-and-excitation lie below, every other convolution of the published model
 above. In INT8 they would save nothing."""
@@ -70,13 +71,16 @@ class Group:
         return sum(layer.multiply_adds for layer in self.layers)
 
 
-def convolutions(graph: str, model: Any) -> list[Convolution]:
-    """The dense convolutions of an onnx.ModelProto, in the order in which they run."""
-    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+def convolutions(graph: str, model: Any, form: Form) -> list[Convolution]:
+    """The dense convolutions of an onnx.ModelProto that are typed in its form, in the order in which they run.
+
+    An FP16 graph keeps in FP32 what has to be exact, such as styles and demodulation.
+    """
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer if form.holds(tensor)}
     nodes = [
         node
         for node in model.graph.node
-        if node.op_type in KINDS and node.input[1] in sizes and _channel_groups(node) == 1
+        if node.op_type in form.kinds and node.input[1] in sizes and _channel_groups(node) == 1
     ]
     paths = Counter(_module_path(node) for node in nodes)
     found = []

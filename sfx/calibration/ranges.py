@@ -59,7 +59,7 @@ def record_ranges(
 def exposed_runs(
     model: Any, tensors: Sequence[str], feeds: Iterable[Mapping[str, Any]]
 ) -> Iterator[dict[str, Values]]:
-    """The named tensors of an onnx.ModelProto for every feed, by ONNX Runtime. Raises MissingPackageError."""
+    """The named tensors of an onnx.ModelProto for every feed, by ONNX Runtime, as FP32. Raises MissingPackageError."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.log_severity_level = 3
@@ -68,8 +68,8 @@ def exposed_runs(
     for feed in feeds:
         # A graph's input is no output that ONNX Runtime would give.
         inner = [name for name in tensors if name not in feed]
-        found = dict(zip(inner, session.run(inner, dict(feed)), strict=True))
-        yield {name: feed[name] if name in feed else found[name] for name in tensors}
+        found = {**feed, **dict(zip(inner, session.run(inner, dict(feed)), strict=True))}
+        yield {name: found[name].astype(np.float32, copy=False) for name in tensors}
 
 
 def _exposing(model: Any, tensors: Sequence[str]) -> Any:
@@ -80,9 +80,7 @@ def _exposing(model: Any, tensors: Sequence[str]) -> Any:
     known = {value.name for value in (*exposed.graph.output, *exposed.graph.input)}
     for name in tensors:
         if name not in known:
-            exposed.graph.output.append(
-                onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-            )
+            exposed.graph.output.append(onnx.ValueInfoProto(name=name))  # ONNX Runtime infers its type
     return exposed
 
 

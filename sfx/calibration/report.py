@@ -63,6 +63,7 @@ def findings(result: Result) -> Iterator[str]:
     chosen_on = result.lowering.chosen_on
     seed = "" if chosen_on.seed is None else f", seed {chosen_on.seed}"
     yield f"chosen on {chosen_on.pairs} pairs: {chosen_on.source}{seed}"
+    yield "FP32 is what the same graphs draw without INT8, computed in FP32 on the CPU"
     for graph, lowered, layers, work in shares(result):
         yield f"{graph}: {lowered} of {layers} layers in INT8, {work:.0%} of their multiply-adds"
     beyond = [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sfx.calibration.draft import Draft
 from sfx.calibration.drawing import Fp32Faces
 from sfx.calibration.equalise import equalise
+from sfx.calibration.forms import FORMS
 from sfx.calibration.layers import Convolution, Layer, convolutions, grouped, worthwhile
 from sfx.calibration.plans import Damage
 from sfx.calibration.quality import psnr
@@ -18,7 +19,7 @@ Ranges = Mapping[str, Mapping[str, TensorRange]]
 """By graph and tensor."""
 
 GRAPHS = ("sketch_encoder", "appearance_encoder", "synthesis")
-"""The graphs that are calibrated. Mapping is 0.001 % of the arithmetic and stays in FP32."""
+"""The graphs that are calibrated. Mapping is 0.001 % of the arithmetic and stays in FP32 in every form."""
 
 
 def prepare_graphs(draft: Draft, fp32: Fp32Faces, progress: Progress) -> tuple[list[Layer], Ranges]:
@@ -27,8 +28,9 @@ def prepare_graphs(draft: Draft, fp32: Fp32Faces, progress: Progress) -> tuple[l
     ranges: dict[str, dict[str, TensorRange]] = {}
     for name in GRAPHS:
         progress(f"{name}: recording ranges")
-        model = load_model(draft.folder / draft.source.manifest.graph(name).file.path)
-        dense = convolutions(name, model)
+        entry = draft.source.manifest.graph(name)
+        model = load_model(draft.folder / entry.file.path)
+        dense = convolutions(name, model, FORMS[entry.precision])
         equalise(model, dense, fp32.feeds(name))
         draft.prepare(name, model)
         tensors = list(dict.fromkeys(tensor for one in dense for tensor in (one.source, one.result)))

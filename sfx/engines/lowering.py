@@ -1,4 +1,4 @@
-"""What `sfx calibrate` writes into a manifest: which layers compute in less than FP32, and what that costs."""
+"""What `sfx calibrate` writes into a manifest: which layers go to INT8, what the others compute in, and the price."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sfx.engines.json_keys import Keys
 from sfx.errors import BundleError
 
-PRECISIONS = ("fp32", "bf16", "int8")
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 """What a layer of a plan computes in."""
 
 
@@ -33,7 +33,7 @@ class LayerPrecision:
 
 @dataclass(frozen=True)
 class Price:
-    """How far the pictures are from those of the FP32 graphs, as bytes.
+    """How far the pictures are from those of the same graphs without INT8 computed in FP32, as bytes.
 
     `psnr_db` over all pixels of all faces, `worst_psnr_db` of the worst face; `dissimilarity` is 1 - SSIM, the mean
     over the faces, 0 for the same picture.
@@ -41,7 +41,7 @@ class Price:
 
     backend: str
     precision: str
-    """What the backend was asked for: what the layers compute in that are not in INT8."""
+    """What the backend was asked for: what the layers compute in there that are not in INT8."""
     faces: str
     """Which pictures: of the calibration set, or of the proof's inputs, on which nothing was chosen."""
     psnr_db: float

@@ -222,12 +222,17 @@ def test_what_cannot_be_calibrated_is_refused_in_one_line(
     calibrated: Calibrated, bundle: Bundle, pairs: CalibrationSet, tmp_path: Path
 ) -> None:
     request = Request(Budget(40.0))
-    graphs = tuple(replace(entry, precision="fp16") for entry in bundle.manifest.graphs)
-    half = replace(bundle.manifest, graphs=graphs)
-    with pytest.raises(BundleError, match="expected a bundle in FP32, found one that was calibrated already"):
+    first, *others = bundle.manifest.graphs
+    mixed = replace(bundle.manifest, graphs=(replace(first, precision="fp16"), *others))
+    with pytest.raises(
+        BundleError, match="expected a bundle as exported, found one that was calibrated already"
+    ):
         calibrate(calibrated.result.bundle, tmp_path / "out", pairs, request)
-    with pytest.raises(BundleError, match="expected graphs in fp32, found sketch_encoder in fp16"):
-        calibrate(Bundle(bundle.path, half), tmp_path / "out", pairs, request)
+    with pytest.raises(
+        BundleError,
+        match="expected graphs all in fp32 or all in fp16, found sketch_encoder in fp16, appearance_encoder in fp32",
+    ):
+        calibrate(Bundle(bundle.path, mixed), tmp_path / "out", pairs, request)
     done = CliRunner().invoke(main, ["calibrate", str(tmp_path / "none"), "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert done.output.strip().count("\n") == 0

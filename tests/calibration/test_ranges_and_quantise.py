@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 
 from sfx.calibration.equalise import equalise
+from sfx.calibration.forms import FORMS
 from sfx.calibration.layers import convolutions, grouped, worthwhile
 from sfx.calibration.quantise import load_model, quantised
 from sfx.calibration.ranges import TensorRange, best_clip, record_ranges
@@ -72,7 +73,7 @@ def test_the_clip_leaves_out_a_lone_outlier_and_keeps_even_values() -> None:
 
 def test_only_the_chosen_layer_reads_rounded_values() -> None:
     model = two_convolutions(FIRST, SECOND)
-    found = convolutions("small", model)
+    found = convolutions("small", model, FORMS["fp32"])
     assert [(one.name, one.source, one.result) for one in found] == [
         ("one", "x", "middle"),
         ("two", "middle", "y"),
@@ -81,7 +82,7 @@ def test_only_the_chosen_layer_reads_rounded_values() -> None:
     layers = worthwhile(found, {("small", name): one.shape for name, one in ranges.items()})
     assert [layer.multiply_adds for layer in layers] == [6 * 4 * 64, 5 * 6 * 64]
     expected = run(model, FEEDS[0])
-    lowered = quantised(model, [layers[1]], ranges)
+    lowered = quantised(model, [layers[1]], ranges, FORMS["fp32"])
     onnx.checker.check_model(lowered)
     y, r = run(lowered, FEEDS[0])
     # `middle` is shared with a Relu, which has to go on reading it as it was.
@@ -96,7 +97,7 @@ def test_only_the_chosen_layer_reads_rounded_values() -> None:
 
 def test_groups_keep_to_one_network_and_to_a_share_of_the_work() -> None:
     model = two_convolutions(FIRST, SECOND)
-    found = convolutions("small", model)
+    found = convolutions("small", model, FORMS["fp32"])
     shapes = {("small", name): (channels, 8, 8) for name, channels in (("x", 4), ("middle", 6), ("y", 5))}
     layers = worthwhile(found, shapes)
     # "one" and "two" are networks of their own by the first part of their names.
@@ -109,7 +110,7 @@ def test_weights_stored_as_fp16_are_read(tmp_path: Path) -> None:
     onnx.save(two_convolutions(wide, np.ones((5, 64, 1, 1), np.float32)), path)
     store_half(path)
     model = load_model(path)
-    assert [one.name for one in convolutions("small", model)] == ["one", "two"]
+    assert [one.name for one in convolutions("small", model, FORMS["fp32"])] == ["one", "two"]
     (tmp_path / "damaged.onnx").write_bytes(b"\x00" * 100)
     with pytest.raises(BundleError, match=r"damaged.onnx: expected an ONNX graph"):
         load_model(tmp_path / "damaged.onnx")
@@ -117,7 +118,7 @@ def test_weights_stored_as_fp16_are_read(tmp_path: Path) -> None:
 
 def test_evening_out_channels_changes_nothing_but_the_spread(bundle: Bundle) -> None:
     model = load_model(bundle.path / "synthesis.onnx")
-    found = convolutions("synthesis", model)
+    found = convolutions("synthesis", model, FORMS["fp32"])
     codes = [{"codes": RNG.standard_normal((1, 10, 32)).astype(np.float32)} for _ in range(2)]
     sources = [one.source for one in found]
     before = record_ranges("synthesis", model, sources, codes)
@@ -141,4 +142,4 @@ def peak_to_spread(found: TensorRange) -> float:
 
 def test_encoders_have_nothing_modulated(bundle: Bundle) -> None:
     model = load_model(bundle.path / "appearance_encoder.onnx")
-    assert equalise(model, convolutions("appearance_encoder", model), []) == 0
+    assert equalise(model, convolutions("appearance_encoder", model, FORMS["fp32"]), []) == 0

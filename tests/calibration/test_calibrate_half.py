@@ -1,0 +1,150 @@
+"""`sfx calibrate` on a bundle in FP16: INT8 in FP16 graphs, on both CPU backends, and as TensorRT-RTX builds it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+
+from sfx.calibration.calibrate import GRAPHS, PROOF, SET, Request, Result, calibrate
+from sfx.calibration.drawing import draw_with
+from sfx.calibration.equalise import equalise
+from sfx.calibration.forms import FORMS
+from sfx.calibration.layers import convolutions
+from sfx.calibration.plans import Budget
+from sfx.calibration.quality import psnr
+from sfx.calibration.quantise import load_model
+from sfx.calibration.sets import CalibrationSet
+from sfx.cli import main
+from sfx.engines import backends
+from sfx.engines.bundle import Bundle
+from sfx.engines.compiled import BuildOptions
+from sfx.engines.compiling import compile_bundle
+from sfx.engines.manifest_reading import read_manifest
+from sfx.engines.verify import verify_bundle
+from sfx.errors import InputError
+from sfx.export.checkpoint import Checkpoint
+from sfx.export.emulation import emulate
+from sfx.export.graphs import graphs
+from tests.export.test_half import adversarial_styles
+
+HALF = FORMS["fp16"]
+TARGET_DB = 43.0
+"""Between the encoders in INT8 and the synthesis in INT8, each alone."""
+
+
+@pytest.fixture(scope="module")
+def result(half_bundle: Bundle, pairs: CalibrationSet, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    out = tmp_path_factory.mktemp("half-int8") / "engines"
+    return calibrate(half_bundle, out, pairs, Request(Budget(TARGET_DB), groups=3))
+
+
+def test_the_other_layers_are_planned_in_fp16(result: Result) -> None:
+    lowering = read_manifest(result.bundle.path).lowering
+    assert lowering == result.lowering
+    assert {entry.precision for entry in lowering.plan} == {"int8", "fp16"}
+    assert {graph.precision for graph in result.bundle.manifest.graphs} == {"fp16"}
+
+
+def test_convolutions_read_int8_through_fp16_scales(result: Result) -> None:
+    for entry in result.bundle.manifest.graphs:
+        model = onnx.load(result.bundle.path / entry.file.path)
+        onnx.checker.check_model(model, full_check=True)
+        assert [one.version for one in model.opset_import] == [entry.opset]
+        types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+        makers = {node.output[0]: node for node in model.graph.node}
+        lowered = 0
+        for node in model.graph.node:
+            made_by = [makers[name].op_type for name in node.input if name in makers]
+            if "DequantizeLinear" in made_by:
+                assert node.op_type == "Conv"
+                assert made_by == ["DequantizeLinear"] * 2
+                lowered += 1
+            if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+                assert types[node.input[1]] == onnx.TensorProto.FLOAT16
+        assert lowered == entry.int8_layers
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_both_backends_draw_with_the_psnr_of_the_manifest(
+    backend: str, result: Result, half_bundle: Bundle, pairs: CalibrationSet
+) -> None:
+    prices = [one for one in result.lowering.prices if one.backend == backend]
+    assert {one.faces for one in prices} == {SET, PROOF}
+    price = next(one for one in prices if one.faces == SET)
+    expected = draw_with(half_bundle, backends.choose("openvino", "cpu"), pairs)
+    found = draw_with(result.bundle, backends.choose(backend, "cpu"), pairs)
+    assert psnr(expected, found) == pytest.approx(price.psnr_db, abs=0.2)
+    assert price.psnr_db >= TARGET_DB
+
+
+def test_the_bundle_verifies_and_claims_nothing_of_the_graphs_before(result: Result) -> None:
+    lines = list(verify_bundle(result.bundle.path))
+    assert any("layers int8" in line and line.startswith("synthesis, image") for line in lines)
+    lowered = {entry.name for entry in result.bundle.manifest.graphs if entry.int8_layers}
+    assert lowered == set(GRAPHS)
+    assert not lowered & {one.graph for one in result.bundle.manifest.accuracy}
+
+
+@pytest.mark.parametrize("name", ["times 1", "times 1e+08", "one channel 1e7", "all zero"])
+def test_nothing_overflows_in_fp16(name: str, result: Result, checkpoint: Checkpoint) -> None:
+    """With every operator's FP16 result rounded as on a GPU, and styles beyond all that the set had."""
+    (graph,) = (graph for graph in graphs(checkpoint.config) if graph.name == "synthesis")
+    codes = adversarial_styles(32)[name].expand(10, 32)[None].contiguous().numpy()
+    path = result.bundle.path / result.bundle.manifest.graph("synthesis").file.path
+    emulated = emulate(graph, path, {"codes": codes})
+    assert {layer.name for layer in result.chosen if layer.graph == "synthesis"} <= emulated.layers.keys()
+    for layer, values in (emulated.layers | emulated.outputs).items():
+        assert np.isfinite(values).all(), layer
+
+
+@pytest.mark.parametrize("capabilities", [(), ("7.5",)])
+def test_tensorrt_rtx_multiplies_every_lowered_layer_in_int8_but_on_turing(
+    capabilities: tuple[str, ...], result: Result, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(result.bundle.path, tmp_path / "engines"))
+    compiled = compile_bundle(path, ("tensorrt-rtx",), BuildOptions(capabilities, max_batch=1))
+    for plan in compiled.manifest.plans:
+        content = compiled.checked(plan.file).read_bytes().decode("latin-1")
+        lowered = compiled.manifest.graph(plan.graph).int8_layers
+        assert int8_convolutions(content) == (0 if capabilities else lowered), plan.graph
+
+
+def int8_convolutions(plan: str) -> int:
+    """How many convolutions of a plan have int8 operands: TensorRT-RTX 1 keeps its compiled graph as text there."""
+    types = dict(re.findall(r'tensor=\{[^\n]*? name="?([^\s"]+)"? [^\n]*type=(\w+) \}', plan))
+    operands = re.findall(r"(?:corrltn|deconvolution)=\{ name=[^\n]*? input=\{ ?([^}]*)\}", plan)
+    read = [[types.get(name) for name in re.findall(r'[^\s"]+', names)[:2]] for names in operands]
+    return read.count(["int8", "int8"])
+
+
+def test_transposed_convolutions_and_channels_are_left_as_they_are(half_bundle: Bundle) -> None:
+    model = load_model(half_bundle.path / "synthesis.onnx")
+    found = convolutions("synthesis", model, HALF)
+    assert {one.kind for one in found} == {"Conv"}
+    assert {one.name.rsplit(".", 2)[0] for one in found} == {
+        f"decoder.{name}" for name in ("conv1", "to_rgb1", *(f"convs.{index}" for index in (1, 3, 5, 7)))
+    } | {f"decoder.to_rgbs.{index}" for index in range(4)}
+    assert equalise(model, found, []) == 0
+
+
+def test_what_fp16_graphs_cannot_compute_in_is_refused_in_one_line(
+    half_bundle: Bundle, tmp_path: Path
+) -> None:
+    arguments = ["calibrate", str(half_bundle.path), "--out", str(tmp_path / "out"), "--pairs", "1"]
+    done = CliRunner().invoke(main, [*arguments, "--high", "bf16"])
+    assert done.exit_code != 0
+    assert (
+        done.output.strip()
+        .splitlines()[-1]
+        .endswith("high: expected fp16 for graphs exported in fp16, found bf16")
+    )
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="expected fp32 or bf16 for graphs exported in fp32, found fp16"):
+        FORMS["fp32"].high("fp16")
+    assert [form.high(None) for form in FORMS.values()] == ["fp32", "fp16"]
