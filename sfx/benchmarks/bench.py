@@ -225,12 +225,15 @@ def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
     label_maps, photos = sample_pairs(batch, config.encoder_size, config.appearance_size)
     kept = pipeline.encode_appearance(photos)
 
-    def interactive() -> StageTimes:
-        watch = Stopwatch()
-        sketch_codes = watch.stage("sketch_encoder", lambda: pipeline.encode_sketch(label_maps))
-        codes = watch.stage("combine", lambda: pipeline.combine(sketch_codes, kept))
-        watch.stage("synthesis", lambda: pipeline.synthesize(codes))
-        return watch.times
+    def with_kept_appearance(stage: str, draw: Callable[[Codes], Pixels]) -> Callable[[], StageTimes]:
+        def case() -> StageTimes:
+            watch = Stopwatch()
+            sketch_codes = watch.stage("sketch_encoder", lambda: pipeline.encode_sketch(label_maps))
+            codes = watch.stage("combine", lambda: pipeline.combine(sketch_codes, kept))
+            watch.stage(stage, lambda: draw(codes))
+            return watch.times
+
+        return case
 
     def first() -> StageTimes:
         watch = Stopwatch()
@@ -240,16 +243,9 @@ def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
         watch.stage("synthesis", lambda: pipeline.synthesize(codes))
         return watch.times
 
-    def preview() -> StageTimes:
-        watch = Stopwatch()
-        sketch_codes = watch.stage("sketch_encoder", lambda: pipeline.encode_sketch(label_maps))
-        codes = watch.stage("combine", lambda: pipeline.combine(sketch_codes, kept))
-        watch.stage("preview", lambda: pipeline.preview(codes))
-        return watch.times
-
-    cases = {"interactive": interactive, "first": first}
+    cases = {"interactive": with_kept_appearance("synthesis", pipeline.synthesize), "first": first}
     if _draws_previews(pipeline.bundle):
-        cases[PREVIEW] = preview
+        cases[PREVIEW] = with_kept_appearance(PREVIEW, pipeline.preview)
     choice = pipeline.choice
     about = (batch, choice.backend, str(choice.device), choice.precision)
     return [Runner(name, *about, case) for name, case in cases.items()]
