@@ -180,8 +180,9 @@ def _quality(first: Pipeline, other: Pipeline) -> Quality:
 def _preview_quality(pipeline: Pipeline) -> Quality:
     """Previews against the faces averaged to their side, as `--size` gives them."""
     side, precision = pipeline.config.preview_size, pipeline.choice.precision
-    expected = np.stack([shrink(face, side) for face in _sample_faces(pipeline)])
-    found = np.concatenate([pipeline.preview(codes) for codes in _sample_codes(pipeline)])
+    samples = list(_sample_codes(pipeline))
+    expected = np.stack([shrink(face, side) for codes in samples for face in pipeline.synthesize(codes)])
+    found = np.concatenate([pipeline.preview(codes) for codes in samples])
     return Quality(
         f"{precision} as previews",
         f"{precision} averaged to {side} px",

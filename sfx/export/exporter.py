@@ -15,7 +15,7 @@ from sfx.engines.cache import without_cache
 from sfx.engines.manifest import MANIFEST, Accuracy, BundleFile, GraphEntry, Manifest, Measurement
 from sfx.engines.recorded import check_tolerance, replay, write_arrays
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
-from sfx.export.graphs import IMAGE_FLOAT, PREVIEW_FLOAT, graphs
+from sfx.export.graphs import PICTURE_FLOATS, graphs
 from sfx.export.half import half_form
 from sfx.export.half_proof import HalfProof
 from sfx.export.half_weights import store_half
@@ -60,8 +60,7 @@ def _write(
 ) -> Manifest:
     progress("running the published form")
     proof = proof_arrays(checkpoint)
-    floats = (IMAGE_FLOAT, PREVIEW_FLOAT)
-    write_arrays(making / PROOF, {name: array for name, array in proof.items() if name not in floats})
+    write_arrays(making / PROOF, {name: array for name, array in proof.items() if name not in PICTURE_FLOATS})
     model = checkpoint.build()
     form = half_form(model) if precision == "fp16" else model
     half_proof = HalfProof(model, proof) if precision == "fp16" else None

@@ -25,6 +25,8 @@ Parity is measured on it, since whole bytes would hide a small error and double 
 """
 PREVIEW_FLOAT = "preview_float"
 """The same of the preview: the RGB that the skip branch has accumulated at a quarter of the picture's side."""
+PICTURE_FLOATS = (IMAGE_FLOAT, PREVIEW_FLOAT)
+"""What parity of pictures is measured on; not kept in the recorded proof."""
 
 
 class SketchEncoder(nn.Module):

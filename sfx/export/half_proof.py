@@ -13,7 +13,7 @@ from sfx.engines.engine import Array
 from sfx.engines.manifest import Accuracy
 from sfx.errors import ParityError
 from sfx.export.emulation import Emulated, emulate, single_layers
-from sfx.export.graphs import IMAGE_FLOAT, PREVIEW_FLOAT, Graph
+from sfx.export.graphs import IMAGE_FLOAT, PICTURE_FLOATS, Graph
 from sfx.export.half import half_form
 from sfx.export.networks import Spse
 from sfx.export.proof import Arrays
@@ -86,7 +86,7 @@ def compare(graph: str, emulated: Emulated, single: Arrays, expected: Arrays, sh
 
 def tensor_psnr(tensor: str, expected: Array, found: Array) -> float:
     """Peak signal-to-noise ratio of one of a graph's tensors, in dB, at most `MOST_DB` either way."""
-    peak = IMAGE_PEAK if tensor in (IMAGE_FLOAT, PREVIEW_FLOAT) else float(np.abs(expected).max())
+    peak = IMAGE_PEAK if tensor in PICTURE_FLOATS else float(np.abs(expected).max())
     return _limited(psnr(expected, found, peak))
 
 

@@ -23,7 +23,7 @@ from sfx.engines.manifest import BundleFile, GraphEntry, Measurement
 from sfx.engines.recorded import TOLERANCES, check_alive, check_tolerance, difference
 from sfx.export import reference
 from sfx.export.checkpoint import Checkpoint
-from sfx.export.graphs import IMAGE_FLOAT, PREVIEW_FLOAT, Graph
+from sfx.export.graphs import IMAGE_FLOAT, PICTURE_FLOATS, PREVIEW_FLOAT, Graph
 from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse
 from sfx.export.onnx_files import expose
 from sfx.samples import sample_pairs
@@ -73,13 +73,18 @@ class Published:
         """z (B, width) -> w (B, width)."""
         return reference.mapping(z, self.state)
 
+    def pictures(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """codes (B, n_styles, width) -> image (B, 3, H, W) and preview (B, 3, H / 4, W / 4), before clamping."""
+        sums = {rgb.shape[-1]: rgb for rgb in reference.skips(codes, self.state)}
+        return sums[self.config.output_size], sums[self.config.preview_size]
+
     def image(self, codes: Tensor) -> Tensor:
-        """codes (B, n_styles, width) -> (B, 3, H, W), before clamping."""
-        return reference.synthesis(codes, self.state)
+        """The image of `pictures` alone."""
+        return self.pictures(codes)[0]
 
     def preview(self, codes: Tensor) -> Tensor:
-        """The same stopped at a quarter of the side."""
-        return reference.synthesis(codes, self.state, size=self.config.preview_size)
+        """The preview of `pictures` alone."""
+        return self.pictures(codes)[1]
 
     def _encode(self, prefix: str, encoder: EncoderConfig, x: Tensor) -> Tensor:
         heads = range(self.config.n_styles) if self.all_heads else encoder.heads
@@ -103,8 +108,7 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
         appearance_codes = published.appearance_codes(torch.from_numpy(appearance))
         codes = sketch_codes.clone()
         codes[:, config.geometry_layers :] += appearance_codes
-        image = torch.cat([published.image(one[None]) for one in codes])
-        preview = torch.cat([published.preview(one[None]) for one in codes])
+        image, preview = map(torch.cat, zip(*(published.pictures(one[None]) for one in codes), strict=True))
         w = published.mapping(torch.from_numpy(z))
     computed: dict[str, Tensor] = {
         "sketch_codes": sketch_codes,
@@ -158,8 +162,7 @@ def _measure(graph: Graph, link: str, precision: str, expected: Arrays, found: A
         if spec.dtype == "float32":
             error = difference(expected[spec.name], found[spec.name])
             codes_tolerance = TOLERANCES[precision][spec.dtype]
-            is_picture = spec.name in (IMAGE_FLOAT, PREVIEW_FLOAT)
-            tolerance = IMAGE_TOLERANCES[precision] if is_picture else codes_tolerance
+            tolerance = IMAGE_TOLERANCES[precision] if spec.name in PICTURE_FLOATS else codes_tolerance
             measurements.append(check_tolerance(Measurement(graph.name, spec.name, link, error, tolerance)))
     return measurements
 

@@ -10,7 +10,7 @@ measures against.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -150,19 +150,23 @@ def _styled_conv(x: Tensor, w: Tensor, noise: Tensor, state: State, name: str, *
     return fused_leaky_relu(x, state[f"{name}.activate.bias"])
 
 
-def synthesis(codes: Tensor, state: State, prefix: str = "decoder.", size: int | None = None) -> Tensor:
-    """codes (N, n_styles, style_width) -> image (N, 3, H, W), nominally in [-1, 1].
+def synthesis(codes: Tensor, state: State, prefix: str = "decoder.") -> Tensor:
+    """codes (N, n_styles, style_width) -> image (N, 3, H, W), nominally in [-1, 1]."""
+    *_, image = skips(codes, state, prefix)
+    return image
 
-    `size` stops the sum of the skip branch at that side; the original always goes on to the end.
-    """
+
+def skips(codes: Tensor, state: State, prefix: str = "decoder.") -> Iterator[Tensor]:
+    """The skip branch's sums at 4, 8, ... pixels, each (N, 3, side, side); the last one is the image."""
     x = state[f"{prefix}input.input"].repeat(codes.shape[0], 1, 1, 1)
     x = _styled_conv(
         x, codes[:, 0], state[f"{prefix}noises.noise_0"], state, f"{prefix}conv1", upsample=False
     )
     name = f"{prefix}to_rgb1"
     image = modulated_conv2d(x, codes[:, 1], state, f"{name}.conv", demodulate=False) + state[f"{name}.bias"]
+    yield image
     layer = 1
-    while f"{prefix}convs.{layer - 1}.conv.weight" in state and image.shape[-1] != size:
+    while f"{prefix}convs.{layer - 1}.conv.weight" in state:
         for offset, upsample in ((0, True), (1, False)):
             noise = state[f"{prefix}noises.noise_{layer + offset}"]
             name = f"{prefix}convs.{layer - 1 + offset}"
@@ -172,5 +176,5 @@ def synthesis(codes: Tensor, state: State, prefix: str = "decoder.", size: int |
         image = (
             rgb + state[f"{name}.bias"] + upfirdn2d(image, state[f"{name}.upsample.kernel"], up=2, pad=(2, 1))
         )
+        yield image
         layer += 2
-    return image

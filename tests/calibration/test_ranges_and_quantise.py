@@ -12,7 +12,7 @@ import pytest
 
 from sfx.calibration.equalise import equalise
 from sfx.calibration.forms import FORMS
-from sfx.calibration.layers import convolutions, grouped, worthwhile
+from sfx.calibration.layers import Convolution, convolutions, grouped, worthwhile
 from sfx.calibration.quantise import load_model, quantised
 from sfx.calibration.ranges import TensorRange, best_clip, record_ranges
 from sfx.engines.bundle import Bundle
@@ -119,15 +119,22 @@ def test_weights_stored_as_fp16_are_read(tmp_path: Path) -> None:
 def test_evening_out_channels_changes_nothing_but_the_spread(bundle: Bundle) -> None:
     model = load_model(bundle.path / "synthesis.onnx")
     found = convolutions("synthesis", model, FORMS["fp32"])
+    change, gain = even_out(model, found)
+    assert change <= 1
+    assert gain > 1.2, "expected the largest values nearer to the others"
+
+
+def even_out(model: Any, found: list[Convolution]) -> tuple[int, float]:
+    """What evening out a synthesis' channels changes in a picture, and how much nearer the largest values come."""
     codes = [{"codes": RNG.standard_normal((1, 10, 32)).astype(np.float32)} for _ in range(2)]
     sources = [one.source for one in found]
     before = record_ranges("synthesis", model, sources, codes)
     picture = synthesis(model, codes[0])
     assert equalise(model, found, codes) == len(found)
-    assert np.abs(synthesis(model, codes[0]).astype(int) - picture).max() <= 1
+    change = int(np.abs(synthesis(model, codes[0]).astype(int) - picture).max())
     after = record_ranges("synthesis", model, sources, codes)
     gains = [peak_to_spread(before[name]) / peak_to_spread(after[name]) for name in sources]
-    assert np.median(gains) > 1.2, "expected the largest values nearer to the others"
+    return change, float(np.median(gains))
 
 
 def synthesis(model: Any, feed: dict[str, np.ndarray]) -> np.ndarray:
