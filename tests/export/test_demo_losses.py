@@ -14,8 +14,9 @@ from sfx.export.demo.losses import (
     MEAN_WEIGHT,
     PART_WEIGHTS,
     SCALES,
+    SQUARE_WEIGHT,
+    description_loss,
     feature_weights,
-    geometry_loss,
     picture_loss,
     style_loss,
 )
@@ -36,7 +37,8 @@ def test_equal_pictures_lose_nothing() -> None:
 def test_a_constant_difference_costs_its_size_at_every_scale_and_has_no_gradient() -> None:
     loss = picture_loss(torch.full((1, 3, 32, 32), 0.5), torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32))
     assert float(loss.l1) == pytest.approx(0.25)
-    assert float(loss.total) == pytest.approx(0.5 * (1 + COARSE_WEIGHT * (SCALES - 1)))
+    absolute = 0.5 * (1 + COARSE_WEIGHT * (SCALES - 1))
+    assert float(loss.total) == pytest.approx(absolute + SQUARE_WEIGHT * 0.25)
 
 
 def test_weights_count_where_they_are() -> None:
@@ -65,9 +67,9 @@ def test_every_weighted_part_exists() -> None:
     assert set(PART_WEIGHTS) <= set(PARTS)
 
 
-def test_geometry_loss_is_quadratic_near_and_cuts_outliers() -> None:
-    assert float(geometry_loss(torch.zeros(1, 2), torch.tensor([[0.5, 0.5]]))) == pytest.approx(0.125)
-    assert float(geometry_loss(torch.zeros(1, 2), torch.tensor([[90.0, 90.0]]))) == pytest.approx(3.5)
+def test_description_loss_is_quadratic_near_and_cuts_outliers() -> None:
+    assert float(description_loss(torch.zeros(1, 2), torch.tensor([[0.5, 0.5]]))) == pytest.approx(0.125)
+    assert float(description_loss(torch.zeros(1, 2), torch.tensor([[90.0, 90.0]]))) == pytest.approx(3.5)
 
 
 def test_style_loss_is_the_share_of_the_styles_that_is_wrong() -> None:
@@ -133,6 +135,10 @@ def test_the_schedule_teaches_the_decoder_then_the_encoders_then_all() -> None:
     shares = [schedule.share(minutes) for minutes in (0.0, 15.0, 30.0, 45.0, 60.0, 80.0, 100.0, 200.0)]
     assert shares == [0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 1.0, 1.0]
     assert Schedule(100.0, 10.0, 20.0).phase(0.0) is Phase.TOGETHER
+    shipped = Schedule(90.0, 0.0, 45.0, seeing_minutes=45.0, sharpening_minutes=20.0)
+    phases = [shipped.phase(minutes) for minutes in (0.0, 44.9, 45.0, 69.9, 70.0, 90.0)]
+    assert phases == [*[Phase.SEEING] * 2, *[Phase.TOGETHER] * 2, *[Phase.SHARPENING] * 2]
+    assert [shipped.share(minutes) for minutes in (0.0, 57.5, 80.0, 90.0)] == [0.0, 0.5, 0.5, 1.0]
     assert Schedule(100.0, 10.0, 20.0).share(50.0) == 0.5
 
 

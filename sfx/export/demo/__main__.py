@@ -51,6 +51,21 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
     "--encoders-minutes", default=90.0, show_default=True, help="Until then the encoders learn its codes."
 )
 @click.option(
+    "--seeing-minutes",
+    default=0.0,
+    show_default=True,
+    help="Until then the encoders learn through pictures, from then on all networks.",
+)
+@click.option(
+    "--sharpening-minutes",
+    default=0.0,
+    show_default=True,
+    help="How many of the last minutes a critic has its say.",
+)
+@click.option(
+    "--begin-from", type=FOLDER, help="Bundle whose weights a new run starts with, such as sfx/demo."
+)
+@click.option(
     "--decay-from",
     default=0.6,
     show_default=True,
@@ -73,6 +88,9 @@ def train(
     half_size_minutes: float,
     decoder_minutes: float,
     encoders_minutes: float,
+    seeing_minutes: float,
+    sharpening_minutes: float,
+    begin_from: Path | None,
     decay_from: float,
     processes: int,
     batch: int,
@@ -91,6 +109,8 @@ def train(
         half_size_minutes,
         decoder_minutes,
         encoders_minutes,
+        seeing_minutes,
+        sharpening_minutes,
     )
     options = Options(
         data=data,
@@ -100,6 +120,7 @@ def train(
         seed=seed,
         processes=processes,
         batch=batch,
+        begin_from=begin_from,
         examples=examples,
         evaluation_seconds=evaluate_every,
     )

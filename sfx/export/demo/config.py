@@ -6,7 +6,7 @@ from sfx.config import EncoderConfig, ModelConfig
 
 SKETCH_COARSE = EncoderConfig(22, 16, (16, 32, 48, 64), (1, 1, 1, 1), 8, 64, (0,))
 SKETCH_FINE = EncoderConfig(22, 16, (16, 32, 64, 128), (1, 2, 3, 2), 8, 80, tuple(range(8)))
-FACE_FINE = EncoderConfig(3, 16, (16, 32, 64, 96), (1, 1, 2, 1), 8, 48, tuple(range(8, 14)))
+FACE_FINE = EncoderConfig(3, 16, (16, 32, 64, 96), (1, 1, 2, 1), 8, 80, tuple(range(8, 14)))
 
 DEMO = ModelConfig(
     output_size=256,

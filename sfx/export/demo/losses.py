@@ -41,6 +41,9 @@ SCALES = 4
 """Resolutions at which pictures are compared, each half of the one before."""
 COARSE_WEIGHT = 0.4
 GRADIENT_WEIGHT = 1.2
+SQUARE_WEIGHT = 8.0
+"""Weight of the mean squared difference, about as large as the others at 23 dB. Without it a rare colour, far off,
+counts no more than a common one, a little off: 40 % of the squared error was parts in a wrong mean colour."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ def feature_weights(part_maps: Tensor, size: int) -> Tensor:
 
 
 def picture_loss(drawn: Tensor, target: Tensor, weights: Tensor) -> PictureLoss:
-    """Weighted L1 of the pictures and of their gradients, at `SCALES` resolutions."""
+    """Weighted L1 of the pictures and of their gradients, at `SCALES` resolutions, and their squared difference."""
     difference = drawn - target
     l1 = difference.detach().abs().mean() / 2
-    total = (weights * difference.abs()).mean()
+    total = (weights * difference.abs()).mean() + SQUARE_WEIGHT * difference.square().mean()
     gradients = torch.zeros(())
     for scale in range(SCALES):
         if scale:
@@ -78,8 +81,8 @@ def picture_loss(drawn: Tensor, target: Tensor, weights: Tensor) -> PictureLoss:
     return PictureLoss(total + GRADIENT_WEIGHT * gradients, l1)
 
 
-def geometry_loss(predicted: Tensor, actual: Tensor) -> Tensor:
-    """Huber loss of standardised geometry vectors (N, features), actual values cut at 4 deviations.
+def description_loss(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Huber loss of standardised geometry or appearance vectors (N, n), actual values cut at 4 deviations.
 
     Quadratic near 0, because most entries are rare choices: their median, which an absolute error looks for,
     is a constant. Runs with an absolute error learnt nothing in 3000 samples; a probe with this one explained a

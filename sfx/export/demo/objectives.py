@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from sfx.export.demo.batches import Batch, Portraits
-from sfx.export.demo.losses import PictureLoss, feature_weights, geometry_loss, picture_loss, style_loss
+from sfx.export.demo.critic import Critic
+from sfx.export.demo.losses import PictureLoss, description_loss, feature_weights, picture_loss, style_loss
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
 
 GUIDE_WEIGHT = 0.3
-"""Weight of the geometry losses beside the picture's, once the encoders can see."""
+"""Weight of the losses of what is read off codes and maps beside the picture's, once the encoders can see."""
 
 Objective = Callable[[Trainable, Any, int], tuple[Tensor, dict[str, float]]]
 """Model, batch and side of the pictures -> what is minimised, and named figures."""
@@ -47,7 +48,7 @@ def of_encoders(trainable: Trainable, batch: Batch, _size: int) -> tuple[Tensor,
     of_shape = style_loss(model.decoder, shape.float(), codes[:, :split])
     of_colours = style_loss(model.decoder, colours.float(), codes[some, split:], split)
     of_latents = style_loss(model.decoder, at_random.float(), codes[:, split:], split)
-    from_codes, from_map = (geometry_loss(read, batch.geometry) for read in geometry)
+    from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
     figures = {
         "shape": of_shape.item(),
         "colours": of_colours.item(),
@@ -57,27 +58,46 @@ def of_encoders(trainable: Trainable, batch: Batch, _size: int) -> tuple[Tensor,
     return of_shape + of_colours + of_latents + (from_codes + from_map), figures
 
 
-def of_all(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor, dict[str, float]]:
-    """The pictures' distance, drawn from sketches and references, and how well the geometry can be read."""
+def of_all(
+    trainable: Trainable, batch: Batch, size: int, critic: Critic | None = None
+) -> tuple[Tensor, dict[str, float]]:
+    """The pictures' distance, drawn from sketches and references, and how well their descriptions can be read.
+
+    A critic learns from the batch, and has its say.
+    """
     with mixed_precision():
         sketch_codes = trainable.sketch_codes(batch.sketches)
-        codes = _with_appearance(trainable, sketch_codes, batch)
-        geometry = trainable.geometry(sketch_codes)
+        appearance_codes = trainable.appearance_codes(batch.references)
+        codes = _with_appearance(trainable, sketch_codes, appearance_codes, batch)
+        geometry, colours = trainable.geometry(sketch_codes), trainable.colours(appearance_codes)
         drawn = trainable.draw(codes, size)
     loss = _picture_loss(drawn, batch, size)
-    from_codes, from_map = (geometry_loss(read, batch.geometry) for read in geometry)
-    figures = {"loss": loss.total.item(), "l1": loss.l1.item(), "geometry": from_codes.item()}
-    return loss.total + GUIDE_WEIGHT * (from_codes + from_map), figures
+    from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
+    of_colours = description_loss(colours, batch.appearance)
+    figures = {
+        "loss": loss.total.item(),
+        "l1": loss.l1.item(),
+        "geometry": from_codes.item(),
+        "colours": of_colours.item(),
+    }
+    total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours)
+    if critic is not None:
+        real = resized(as_floats(batch.targets), size)
+        figures["critic"] = critic.learn(drawn, real)
+        total = total + critic.urge(drawn, real)
+    return total, figures
 
 
 def _picture_loss(drawn: Tensor, batch: Portraits, size: int) -> PictureLoss:
     return picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
 
 
-def _with_appearance(trainable: Trainable, sketch_codes: Tensor, batch: Batch) -> Tensor:
+def _with_appearance(
+    trainable: Trainable, sketch_codes: Tensor, appearance_codes: Tensor, batch: Batch
+) -> Tensor:
     """Codes of a batch: each sample's reference or latent gives the appearance."""
     model = trainable.model
-    codes = model.combine(sketch_codes, trainable.appearance_codes(batch.references))
+    codes = model.combine(sketch_codes, appearance_codes)
     at_random = model.decoder.mapping(batch.latents)[:, None]
     chosen = batch.random_appearance[:, None, None]
     split = model.config.geometry_layers
@@ -88,5 +108,7 @@ def _with_appearance(trainable: Trainable, sketch_codes: Tensor, batch: Batch) -
 OBJECTIVES: Mapping[Phase, Objective] = {
     Phase.DECODER: of_decoder,
     Phase.ENCODERS: of_encoders,
+    Phase.SEEING: of_all,
     Phase.TOGETHER: of_all,
+    Phase.SHARPENING: of_all,
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate
 
 
 class Phase(Enum):
@@ -14,11 +16,21 @@ class Phase(Enum):
     """Synthesis, from the descriptions of portraits."""
     ENCODERS = "encoders"
     """The encoders and the mapping network, towards the codes that synthesis learned to draw."""
+    SEEING = "seeing"
+    """The encoders, through the picture that a fixed synthesis draws of their codes."""
     TOGETHER = "together"
     """All networks, through the picture."""
+    SHARPENING = "sharpening"
+    """All networks, and a critic of what they draw."""
 
 
-HIGHEST_RATES: Mapping[Phase, float] = {Phase.DECODER: 8e-4, Phase.ENCODERS: 8e-4, Phase.TOGETHER: 3.5e-4}
+HIGHEST_RATES: Mapping[Phase, float] = {
+    Phase.DECODER: 8e-4,
+    Phase.ENCODERS: 8e-4,
+    Phase.SEEING: 2e-4,
+    Phase.TOGETHER: 2e-4,
+    Phase.SHARPENING: 1e-4,
+}
 """Learning rate of each phase, before it falls towards the phase's end.
 
 A decoder that no longer became better at 8e-4 (24.5 dB) lost 8 % of its loss within a minute at a third of that.
@@ -38,19 +50,29 @@ class Schedule:
     decoder_minutes: float = 0.0
     """Until then `Phase.DECODER`."""
     encoders_minutes: float = 0.0
-    """Until then `Phase.ENCODERS`, from then on `Phase.TOGETHER`."""
+    """Until then `Phase.ENCODERS`."""
+    seeing_minutes: float = 0.0
+    """Until then `Phase.SEEING`."""
+    sharpening_minutes: float = 0.0
+    """How many of the last minutes are `Phase.SHARPENING`; before that, `Phase.TOGETHER`."""
 
     def phase(self, minutes: float) -> Phase:
         """What learns at that time."""
-        if minutes < self.decoder_minutes:
-            return Phase.DECODER
-        return Phase.ENCODERS if minutes < self.encoders_minutes else Phase.TOGETHER
+        if minutes >= self.minutes:  # over: what was learnt last
+            return Phase.SHARPENING if self.sharpening_minutes else Phase.TOGETHER
+        return list(Phase)[bisect_right(self._ends[:-1], minutes)]
+
+    @property
+    def _ends(self) -> tuple[float, ...]:
+        """When each phase ends; one that ends before the one before it has no time."""
+        last = self.minutes - self.sharpening_minutes
+        ends = (self.decoder_minutes, self.encoders_minutes, self.seeing_minutes, last, self.minutes)
+        return tuple(accumulate(ends, max))
 
     def share(self, minutes: float) -> float:
         """How much of the time of the phase at that time is over, from 0 to 1."""
-        ends = (0.0, self.decoder_minutes, max(self.decoder_minutes, self.encoders_minutes), self.minutes)
         order = list(Phase).index(self.phase(minutes))
-        begin, end = ends[order], ends[order + 1]
+        begin, end = (0.0, *self._ends)[order : order + 2]
         return min(1.0, (minutes - begin) / (end - begin)) if end > begin else 1.0
 
     def size(self, minutes: float, output_size: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
 import os
 import signal
 import tempfile
@@ -24,12 +25,16 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from sfx.config import ModelConfig
+from sfx.engines.bundle import Bundle
 from sfx.errors import InputError
 from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
 from sfx.export.demo.config import DEMO
+from sfx.export.demo.critic import Critic
+from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
-from sfx.export.demo.objectives import OBJECTIVES
+from sfx.export.demo.objectives import OBJECTIVES, of_all
+from sfx.export.demo.recover import begin_from
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
 from sfx.export.demo.trainable import Trainable, optimiser_of
@@ -54,6 +59,8 @@ class Options:
     processes: int = 2
     batch: int = 8
     """Samples a step and process."""
+    begin_from: Path | None = None
+    """A bundle whose weights a new run starts with. Its BatchNorms keep their statistics."""
     examples: Path | None = None
     """A folder of label sketches and photos to show in the sample grids; never trained on."""
     checkpoint_seconds: float = 180.0
@@ -77,9 +84,12 @@ class Trainer:
         self.step, self.samples, self.phase_began = 0, 0, 0
         self.phase: Phase | None = None
         self.clock = ComputeClock(0.0)
-        self.critic: dict[str, Any] | None = None
+        self.critic: Critic | None = None
+        self.begun_from = ""
         if (options.out / CHECKPOINT).exists():
             self._resume(RunState.load(options.out))
+        elif options.begin_from is not None:
+            self._begin_from(options.begin_from)
         self.stopping = False
         self._enter(options.schedule.phase(self.minutes))
 
@@ -101,6 +111,15 @@ class Trainer:
         self.step, self.samples = state.step, state.samples
         self.phase, self.phase_began = Phase(state.phase), state.phase_began
         self.clock = ComputeClock(state.seconds)
+        self.begun_from = state.settings["begun_from"]
+        if state.critic is not None:
+            self.critic = Critic(self.options.seed, self.options.processes)
+            self.critic.load_stored(state.critic)
+
+    def _begin_from(self, bundle: Path) -> None:
+        begin_from(bundle, self.trainable.model)
+        self.averaged.load_stored(self.trainable.stored())
+        self.begun_from = json.dumps(dict(Bundle.open(bundle).manifest.source))
 
     def _enter(self, phase: Phase) -> None:
         """Train what the phase trains; a phase that was not gone into before begins from the averaged weights."""
@@ -109,23 +128,29 @@ class Trainer:
                 self._refresh_average()
                 self.trainable.load_stored(self.averaged.stored())
                 self.phase_began = self.step
-                for model in (self.trainable, self.averaged):
-                    model.teacher.measure_mean(*self.described)
-                    model.centre()
+                if self.phase in (Phase.DECODER, Phase.ENCODERS):
+                    for model in (self.trainable, self.averaged):
+                        model.teacher.measure_mean(*self.described)
+                        model.centre()
             self.phase = phase
         self.tensors = self.trainable.trained_in(phase)
         for name, tensor in self.trainable.trained().items():
             tensor.requires_grad_(name in self.tensors)
             tensor.grad = None
-        self.gradients = _shared_gradients(self.tensors)
+        self.gradients = gradient_buffer(self.tensors.values())
         averaged = self.averaged.trained()
         self.averages = [averaged[name] for name in self.tensors]
         makers: dict[Phase, Callable[[int], Any]] = {
             Phase.DECODER: self.source.portraits,
             Phase.ENCODERS: partial(self.source.batch, recoloured=False),
+            Phase.SEEING: self.source.batch,
             Phase.TOGETHER: self.source.batch,
+            Phase.SHARPENING: self.source.batch,
         }
         self.objective = OBJECTIVES[phase]
+        if phase is Phase.SHARPENING:
+            self.critic = self.critic or Critic(self.options.seed, self.options.processes)
+            self.objective = partial(of_all, critic=self.critic)
         self.sums: dict[str, float] = {}
         self.summed = 0
         self.batches: Prefetcher[Any] = Prefetcher(self.source, makers[phase], self.step)
@@ -166,7 +191,7 @@ class Trainer:
     def _train_step(self, batch: Portraits) -> None:
         self.trainable.train()
         if self._keeps_statistics():
-            if self.step == self.phase_began + self.options.warm_up_steps:
+            if not self.begun_from and self.step == self.phase_began + self.options.warm_up_steps:
                 self._share_statistics()
             self.trainable.fix_normalisation()
         loss, figures = self.objective(self.trainable, batch, self._size())
@@ -192,9 +217,7 @@ class Trainer:
 
     def _update(self, rate: float) -> float:
         """Share gradients, limit their norm, take the optimiser's step; returns the norm."""
-        if self.options.processes > 1:
-            dist.all_reduce(self.gradients)
-            self.gradients.div_(self.options.processes)
+        average_over_processes(self.gradients, self.options.processes)
         norm = float(self.gradients.norm())
         if norm > GRADIENT_LIMIT:
             self.gradients.mul_(GRADIENT_LIMIT / norm)
@@ -235,7 +258,10 @@ class Trainer:
 
     def _keeps_statistics(self) -> bool:
         """Whether BatchNorm's statistics stay as they are: once all networks can see, and have warmed up together."""
-        return self.phase is Phase.TOGETHER and 0 < self.phase_began <= self.step - self.options.warm_up_steps
+        if self.begun_from:
+            return True
+        seeing = self.phase in (Phase.SEEING, Phase.TOGETHER, Phase.SHARPENING)
+        return seeing and 0 < self.phase_began <= self.step - self.options.warm_up_steps
 
     @torch.no_grad()
     def _share_statistics(self) -> None:
@@ -304,7 +330,7 @@ class Trainer:
                 trained=self.trainable.stored(),
                 averaged=self.averaged.stored(),
                 optimiser=self.optimiser.state_dict(),
-                critic=self.critic,
+                critic=self.critic.stored() if self.critic else None,
                 phase=self.phase.value,
                 phase_began=self.phase_began,
                 step=self.step,
@@ -317,20 +343,10 @@ class Trainer:
                     "processes": self.options.processes,
                     "batch": self.options.batch,
                     "schedule": asdict(self.options.schedule),
+                    "begun_from": self.begun_from,
                 },
             ).save(self.options.out)
         self.clock.skip()
-
-
-def _shared_gradients(tensors: dict[str, Tensor]) -> Tensor:
-    """One flat buffer in which every tensor's gradient is a view: one all-reduce and one norm a step."""
-    flat = torch.zeros(sum(tensor.numel() for tensor in tensors.values()))
-    start = 0
-    for tensor in tensors.values():
-        part = flat[start : start + tensor.numel()]
-        tensor.grad = part.as_strided(tensor.shape, tensor.stride(), part.storage_offset())
-        start += tensor.numel()
-    return flat
 
 
 def train(options: Options, config: ModelConfig = DEMO) -> None:

@@ -39,7 +39,30 @@ LEARNING: Mapping[Phase, tuple[str, ...]] = {
         "code_reader.",
         "map_reader.",
     ),
-    Phase.TOGETHER: ("model.", "code_reader.", "map_reader."),
+    # Not the encoders' first layers, a third of the work; they see edges and areas long before this phase.
+    Phase.SEEING: (
+        *(
+            f"model.encoder_{name}_fine.{part}"
+            for name in ("sketch", "face")
+            for part in (
+                "body.1",
+                "body.2",
+                "body.3",
+                "body.4",
+                "body.5",
+                "body.6",
+                "body.7",
+                "latlayer",
+                "styles",
+            )
+        ),
+        "code_reader.",
+        "map_reader.",
+        "colour_reader.",
+    ),
+    **dict.fromkeys(
+        (Phase.TOGETHER, Phase.SHARPENING), ("model.", "code_reader.", "map_reader.", "colour_reader.")
+    ),
 }
 """How the names of the tensors begin that a phase trains."""
 READ_SIDE = 8
@@ -47,10 +70,11 @@ READ_SIDE = 8
 
 
 class Trainable(nn.Module):
-    """A model with its trainable latent average, its teacher, and two linear heads that read a portrait's geometry.
+    """A model with its trainable latent average, its teacher, and three linear heads that read descriptions.
 
-    One head reads the fine sketch encoder's deepest map c3, which teaches the trunk to see; the other the codes,
-    which teaches the style heads to hand on what it saw. Heads and teacher are thrown away after training.
+    One head reads a portrait's geometry off the fine sketch encoder's deepest map c3, which teaches the trunk to see;
+    another off the codes, which teaches the style heads to hand on what it saw; the third reads colours off the
+    appearance codes. Heads and teacher are thrown away after training.
     """
 
     def __init__(self, config: ModelConfig, features: int, values: int, seed: int) -> None:
@@ -70,6 +94,9 @@ class Trainable(nn.Module):
         self.model.latent_avg.requires_grad_(True)
         self.code_reader = nn.Linear(config.geometry_layers * config.style_width, features)
         self.map_reader = nn.Linear(config.sketch_fine.widths[3] * READ_SIDE**2, features)
+        self.colour_reader = nn.Linear(
+            (config.n_styles - config.geometry_layers) * config.style_width, values
+        )
         self.teacher = Teacher(config, features, values)
         self._deepest_map = torch.zeros(())
         self.model.encoder_sketch_fine.body[-1].register_forward_hook(self._keep_deepest_map)
@@ -118,6 +145,11 @@ class Trainable(nn.Module):
         from_map: Tensor = self.map_reader(pooled.flatten(1))
         self._deepest_map = torch.zeros(())
         return from_codes.float(), from_map.float()
+
+    def colours(self, appearance_codes: Tensor) -> Tensor:
+        """Appearance vectors (N, values), standardised, as read off these codes."""
+        read: Tensor = self.colour_reader(appearance_codes.flatten(1))
+        return read.float()
 
     def appearance_codes(self, references: Tensor) -> Tensor:
         """Pictures uint8 (G, 3, H, W) -> appearance codes (G, layers, style_width)."""

@@ -1,0 +1,160 @@
+"""From a bundle back to the weights that it was exported from, and training that begins there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from sfx.engines.bundle import Bundle
+from sfx.errors import BundleError
+from sfx.export.checkpoint import Checkpoint, read_checkpoint
+from sfx.export.demo.recover import begin_from, recover
+from sfx.export.demo.run_state import RunState
+from sfx.export.demo.schedule import Phase, Schedule
+from sfx.export.demo.train import Options, train
+from sfx.export.exporter import export
+from sfx.export.networks import Spse
+from sfx.export.seeded import write_seeded_checkpoint
+from tests.export.demo_fixtures import NARROW, draw_small_set
+
+
+def _inputs(model: Spse) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    config = model.config
+    generator = torch.Generator().manual_seed(4)
+    side, width = config.encoder_size, config.style_width
+    sketches = (torch.rand(2, config.label_count, side, side, generator=generator) < 0.02).float()
+    photos = torch.rand(2, 3, side, side, generator=generator) * 2.0 - 1.0
+    return sketches, photos, torch.randn(2, width, generator=generator)
+
+
+@torch.no_grad()
+def _results(model: Spse) -> dict[str, torch.Tensor]:
+    sketches, photos, z = _inputs(model)
+    sketch_codes, appearance_codes = model.sketch_codes(sketches), model.appearance_codes(photos)
+    return {
+        "sketch_codes": sketch_codes,
+        "appearance_codes": appearance_codes,
+        "w": model.decoder.mapping(z),
+        "image": model.decoder.synthesis(model.combine(sketch_codes, appearance_codes)),
+    }
+
+
+def _close(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], tolerance: float) -> None:
+    for name, value in wanted.items():
+        assert torch.allclose(found[name], value, atol=tolerance * float(value.abs().max())), name
+
+
+def test_a_recovered_model_computes_what_was_exported(bundle: Bundle, checkpoint: Checkpoint) -> None:
+    _close(_results(recover(bundle.path)), _results(checkpoint.build()), 1e-4)
+
+
+def test_weights_stored_as_fp16_come_back_rounded(checkpoint_path: Path, tmp_path: Path) -> None:
+    exported = export(checkpoint_path, tmp_path / "rounded", weights="fp16")
+    found, wanted = _results(recover(exported.path)), _results(read_checkpoint(checkpoint_path).build())
+    _close(found, wanted, 0.01)
+    assert not torch.equal(found["w"], wanted["w"])
+
+
+def test_wider_style_heads_begin_as_the_narrower_ones(bundle: Bundle, checkpoint: Checkpoint) -> None:
+    config = checkpoint.config
+    wider = replace(config, face_fine=replace(config.face_fine, head_width=config.face_fine.head_width + 8))
+    torch.manual_seed(0)
+    model = Spse(wider).eval()
+    begin_from(bundle.path, model)
+    _close(_results(model), _results(checkpoint.build()), 1e-4)
+    gradients = torch.autograd.grad(
+        model.appearance_codes(_inputs(model)[1]).square().sum(), list(model.encoder_face_fine.parameters())
+    )
+    new = gradients[-2][:, config.face_fine.head_width :]
+    assert new.abs().max() > 0, "what is new does not learn"
+
+
+def test_a_bundle_of_another_model_is_refused(bundle: Bundle, checkpoint: Checkpoint) -> None:
+    smaller = Spse(replace(checkpoint.config, channels=tuple(c // 2 for c in checkpoint.config.channels)))
+    with pytest.raises(BundleError, match="expected the graphs of this model"):
+        begin_from(bundle.path, smaller)
+
+
+def test_a_bundle_in_fp16_is_refused(half_bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="in fp32, found sketch_encoder in fp16"):
+        recover(half_bundle.path)
+
+
+def test_a_damaged_bundle_is_refused(bundle_copy: Path) -> None:
+    graph = bundle_copy / "synthesis.onnx"
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(content)
+    with pytest.raises(BundleError, match="SHA-256"):
+        recover(bundle_copy)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_small_set(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def narrow_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("narrow")
+    write_seeded_checkpoint(folder / "narrow.pt", NARROW, seed=6)
+    return export(folder / "narrow.pt", folder / "engines").path
+
+
+def _options(data: Path, out: Path, schedule: Schedule, steps: int, begin: Path | None = None) -> Options:
+    return Options(
+        data, out, schedule, warm_up_steps=2, processes=1, batch=2, stop_at_step=steps, begin_from=begin
+    )
+
+
+def test_a_run_begins_from_a_bundle_and_goes_on_without_it(
+    data: Path, narrow_bundle: Path, tmp_path: Path
+) -> None:
+    begun = tmp_path / "bundle"
+    shutil.copytree(narrow_bundle, begun)
+    seeing = Schedule(1000.0, 1000.0, 1000.0, seeing_minutes=1000.0)
+    train(_options(data, tmp_path / "run", seeing, 0, begun), NARROW)
+    start = RunState.load(tmp_path / "run")
+    recovered = recover(begun).state_dict()
+    for name, value in recovered.items():
+        assert torch.equal(start.trained[f"model.{name}"], value), name
+    shutil.rmtree(begun)
+    train(_options(data, tmp_path / "run", seeing, 2), NARROW)
+    after = RunState.load(tmp_path / "run")
+    assert after.phase == Phase.SEEING.value
+    assert json.loads(after.settings["begun_from"])["sha256"]
+    changed = {name for name, value in after.trained.items() if not torch.equal(value, start.trained[name])}
+    assert "model.encoder_face_fine.styles.8.linear.weight" in changed
+    assert "model.encoder_sketch_fine.body.1.res_layer.1.weight" in changed
+    fixed = (
+        "model.decoder.",
+        "model.encoder_sketch_coarse.",
+        "model.encoder_sketch_fine.body.0.",
+        "model.latent",
+    )
+    assert not {name for name in changed if name.startswith(fixed)}
+    assert not {name for name in changed if "running" in name}, (
+        "folded BatchNorms have no statistics to gather"
+    )
+
+
+def test_a_critic_joins_at_the_end_and_is_kept(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
+    sharpening = Schedule(1000.0, 1000.0, 1000.0, sharpening_minutes=1000.0)
+    for steps in (2, 3):
+        train(_options(data, tmp_path / "resumed", sharpening, steps, narrow_bundle), NARROW)
+    train(_options(data, tmp_path / "straight", sharpening, 3, narrow_bundle), NARROW)
+    states = [RunState.load(tmp_path / name) for name in ("resumed", "straight")]
+    assert all(state.phase == Phase.SHARPENING.value for state in states)
+    critics = [state.critic for state in states]
+    assert critics[0] is not None
+    assert critics[1] is not None
+    assert critics[0]["steps"] == critics[1]["steps"] == 3
+    for name, value in critics[1]["network"].items():
+        assert torch.equal(critics[0]["network"][name], value), name
+    for name, value in states[1].trained.items():
+        assert torch.equal(states[0].trained[name], value), name
