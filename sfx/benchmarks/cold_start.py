@@ -16,7 +16,7 @@ from sfx.samples import sample_appearance, sample_label_map
 
 def main(bundle: str, backend: str, device: str, precision: str) -> None:
     with load(bundle, backend=backend, device=device, precision=precision) as pipeline:
-        pipeline.prepare(
+        pipeline.expect(
             *(Use(graph, calls=1) for graph in ("appearance_encoder", "sketch_encoder", "synthesis"))
         )
         appearance_codes = pipeline.encode_appearance(sample_appearance())

@@ -96,7 +96,8 @@ def draw_faces(
     """Draw and write the face of every job, in order; yields each job once its files are on disk.
 
     While a batch is written, the engines draw the next one, and the files of the one after it are read and
-    interpreted: until the last job was yielded the pipeline belongs to this call, and to no other thread.
+    interpreted: until the last job was yielded the pipeline belongs to this call, and to no other thread. Engines that
+    it made are freed after the last face that needs them.
     A reference that serves many sketches in a row is read and encoded once. `tell` gets a line where the
     interpreter is loaded, and for each drawing that hardly looks like a face. Raises InputError for the first
     picture that cannot be used, once the faces before it were yielded.
@@ -107,7 +108,8 @@ def draw_faces(
     # times as many with the demo model, as many from drawings (1.00), four at a time (0.99) and at full size (0.98):
     # there the engines keep both cores busy. What it is for is a GPU, or more cores, that would wait for files.
     with Ahead(_read_batches(jobs, options, config)) as batches:
-        pipeline.prepare(*_uses(jobs, options))
+        pipeline.expect(*_uses(jobs, options))
+        pipeline.engine("sketch_encoder")  # the first that a face needs, while its files are read
         with Ahead(_draw_batches(pipeline, batches, options)) as drawn:
             for face in itertools.chain.from_iterable(drawn):
                 for line in face.source.told:

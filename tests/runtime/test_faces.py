@@ -28,12 +28,15 @@ class PlainPipeline(Pipeline):
 
     def __init__(self) -> None:
         self.encoded = 0
-        self.prepared = threading.Event()
+        self.expected: list[Any] = []
 
     config: Any = SimpleNamespace(encoder_size=SIDE, appearance_size=SIDE, output_size=SIDE, style_width=1)
 
-    def prepare(self, *uses: Any) -> None:
-        self.prepared.set()
+    def expect(self, *uses: Any) -> None:
+        self.expected += uses
+
+    def engine(self, part: str) -> Any:
+        pass
 
     def encode_sketch(self, label_maps: Any, truncation: Any = None) -> Any:
         return label_maps.reshape(len(label_maps), -1, 1)[:, :2].astype(np.float32)
@@ -119,6 +122,11 @@ def test_no_more_than_a_batch_is_read_and_one_drawn_ahead(
     for written, _ in enumerate(draw_faces(pipeline, jobs, Options(input_kind="labels")), start=1):
         most = max(most, len(read) - written)
     assert len(read) == len(jobs)
+    assert {(use.part, use.batch, use.calls) for use in pipeline.expected} == {
+        ("sketch_encoder", 1, len(jobs)),
+        ("appearance_encoder", 1, len({job.appearance for job in jobs})),
+        ("synthesis", 1, len(jobs)),
+    }
     assert most <= 3  # one that is drawn, one that waits to be drawn, one that is read
 
 
@@ -128,7 +136,7 @@ def test_files_are_read_while_engines_load(
     read = threading.Event()
     plain = SketchReader.read
     monkeypatch.setattr(SketchReader, "read", lambda self, path: (plain(self, path), read.set())[0])
-    monkeypatch.setattr(PlainPipeline, "prepare", lambda self, *uses: read.wait(30.0) or pytest.fail("idle"))
+    monkeypatch.setattr(PlainPipeline, "engine", lambda self, part: read.wait(30.0) or pytest.fail("idle"))
     assert list(draw_faces(pipeline, jobs[:1], Options(input_kind="labels"))) == jobs[:1]
 
 

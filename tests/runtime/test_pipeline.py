@@ -18,7 +18,7 @@ from sfx.runtime.faces import Mixing, Options, RandomAppearance, draw_faces
 from sfx.runtime.label_maps import read_label_map
 from sfx.runtime.pairing import plan
 from sfx.runtime.pictures import fit_appearance, read_picture
-from sfx.runtime.pipeline import Pipeline
+from sfx.runtime.pipeline import Pipeline, Use
 from sfx.samples import sample_appearance, sample_label_map
 
 
@@ -30,6 +30,15 @@ def published(checkpoint: Checkpoint) -> Published:
 @pytest.fixture
 def pipeline(bundle: Bundle) -> Pipeline:
     return sfx.load(bundle.path)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Use]:
+    """What engines were made for, in that order."""
+    uses: list[Use] = []
+    plain = Pipeline._made
+    monkeypatch.setattr(Pipeline, "_made", lambda self, use: (uses.append(use), plain(self, use))[1])
+    return uses
 
 
 def expected_codes(published: Published, sketch: Path, photo: Path) -> np.ndarray:
@@ -160,7 +169,12 @@ def test_couple_size_and_reference(
 
 
 def test_previews_from_files(
-    pipeline: Pipeline, published: Published, sketch_path: Path, photo_path: Path, tmp_path: Path
+    pipeline: Pipeline,
+    published: Published,
+    sketch_path: Path,
+    photo_path: Path,
+    tmp_path: Path,
+    made: list[Use],
 ) -> None:
     options = Options(preview=True, couple=True)
     jobs = plan([sketch_path], photo_path, tmp_path, options.companions(), options.ending)
@@ -169,7 +183,7 @@ def test_previews_from_files(
     expected = to_bytes(published.preview(codes)).numpy()[0]
     assert_same_picture(read_picture(tmp_path / "sketch_preview.png"), expected)
     assert read_picture(tmp_path / "sketch_couple.png").shape == (16, 48, 3)
-    assert set(pipeline._engines) == {"sketch_encoder", "appearance_encoder", "preview"}
+    assert {use.part for use in made} == {"sketch_encoder", "appearance_encoder", "preview"}
     with pytest.raises(sfx.InputError, match="size: expected one of 16, found 32"):
         list(draw_faces(pipeline, jobs, Options(preview=True, size=32)))
 
@@ -217,10 +231,49 @@ def test_truncation_moves_the_geometry_layers_only(
 
 
 def test_random_appearance_needs_no_appearance_encoder(
-    pipeline: Pipeline, sketch_path: Path, tmp_path: Path
+    pipeline: Pipeline, sketch_path: Path, tmp_path: Path, made: list[Use]
 ) -> None:
     list(draw_faces(pipeline, plan([sketch_path], None, tmp_path), Options(random=RandomAppearance(0))))
-    assert set(pipeline._engines) == {"sketch_encoder", "mapping", "synthesis"}
+    assert {use.part for use in made} == {"sketch_encoder", "mapping", "synthesis"}
+
+
+def test_engines_of_a_single_face_are_made_in_turn_and_freed(
+    pipeline: Pipeline, sketch_path: Path, photo_path: Path, tmp_path: Path, made: list[Use]
+) -> None:
+    list(draw_faces(pipeline, plan([sketch_path], photo_path, tmp_path), Options()))
+    assert made == [Use(part, calls=1) for part in ("sketch_encoder", "appearance_encoder", "synthesis")]
+    assert not pipeline._engines
+    again = plan([sketch_path], photo_path, tmp_path / "again")
+    list(draw_faces(pipeline, again, Options()))
+    np.testing.assert_array_equal(read_picture(again[0].out), read_picture(tmp_path / "sketch_face.png"))
+
+
+def test_an_engine_is_freed_after_the_last_call_that_was_expected(
+    pipeline: Pipeline, made: list[Use]
+) -> None:
+    w = pipeline.random_w(1)
+    assert [use.calls for use in made] == [None]
+    pipeline.expect(Use("mapping", calls=1), Use("sketch_encoder", calls=2))
+    np.testing.assert_array_equal(pipeline.random_w(1), w)
+    assert set(pipeline._engines) == {"mapping"}, "it was there before, and not to be freed"
+    label_map = sample_label_map(0, 64)
+    pipeline.encode_sketch(label_map)
+    assert set(pipeline._engines) == {"mapping", "sketch_encoder"}
+    pipeline.expect(Use("sketch_encoder", calls=1))
+    codes = pipeline.encode_sketch(label_map)
+    assert set(pipeline._engines) == {"mapping"}
+    np.testing.assert_array_equal(pipeline.encode_sketch(label_map), codes)
+    assert [use.part for use in made] == ["mapping", "sketch_encoder", "sketch_encoder"]
+
+
+def test_prepared_engines_stay(
+    pipeline: Pipeline, sketch_path: Path, photo_path: Path, tmp_path: Path, made: list[Use]
+) -> None:
+    parts = ("sketch_encoder", "appearance_encoder", "synthesis")
+    pipeline.prepare(*(Use(part) for part in parts))
+    list(draw_faces(pipeline, plan([sketch_path], photo_path, tmp_path), Options()))
+    assert set(pipeline._engines) == set(parts)
+    assert len(made) == 3
 
 
 def test_closed_pipeline_works_again(pipeline: Pipeline) -> None:
