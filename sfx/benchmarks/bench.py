@@ -98,6 +98,8 @@ class Report:
     cases: Sequence[Case]
     cold_start_ms: float
     peak_rss_mb: float
+    original_peak_rss_mb: float | None = None
+    """The eager original's, in a fresh process that draws one face; None without peers."""
     multiply_adds: Mapping[str, int] = field(default_factory=dict)
     """Of each stage, for one face."""
     ceilings: Sequence[Ceilings] = ()
@@ -140,12 +142,14 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
         [measure_ceilings(one.choice.precision) for one in pipelines] if choice.device.kind == "cpu" else []
     )
     cold_start_ms, peak_rss_mb = cold_start(pipeline)
+    original = fresh_process("sfx.benchmarks.original", str(bundle.path)) if plan.peers else None
     return Report(
         environment=describe(),
         bundle=about_bundle(pipeline),
         cases=cases,
         cold_start_ms=cold_start_ms,
         peak_rss_mb=peak_rss_mb,
+        original_peak_rss_mb=original["peak_rss_mb"] if original else None,
         multiply_adds=_work(bundle),
         ceilings=ceilings,
         quality=quality,
@@ -284,14 +288,17 @@ def cold_start(pipeline: Pipeline) -> tuple[float, float]:
     choice = pipeline.choice
     arguments = [str(pipeline.bundle.path), choice.backend, str(choice.device), choice.precision]
     started = time.perf_counter()
+    told = fresh_process("sfx.benchmarks.cold_start", *arguments)
+    return (time.perf_counter() - started) * 1e3, told["peak_rss_mb"]
+
+
+def fresh_process(module: str, *arguments: str) -> dict[str, float]:
+    """Run a module that draws one face in a process of its own; returns the JSON that it prints."""
     process = subprocess.run(
-        [sys.executable, "-m", "sfx.benchmarks.cold_start", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False
     )
-    elapsed = time.perf_counter() - started
     if process.returncode:
         last = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        raise EngineError(f"cold start: expected a fresh process to draw a face, found: {last}")
-    return elapsed * 1e3, float(json.loads(process.stdout)["peak_rss_mb"])
+        raise EngineError(f"{module}: expected a fresh process to draw a face, found: {last}")
+    told: dict[str, float] = json.loads(process.stdout)
+    return told

@@ -12,7 +12,7 @@ import numpy as np
 
 from sfx.benchmarks.bench import Case, Report
 from sfx.benchmarks.charts import Bar, bars, curves, scatter
-from sfx.benchmarks.report import OWN_CASES, ratios, shares_of_peak, summary_ms, to_json
+from sfx.benchmarks.report import OWN_CASES, memory, ratios, shares_of_peak, summary_ms, to_json
 from sfx.runtime.pictures import write_text
 
 _STYLE = """
@@ -155,7 +155,7 @@ def _folder(report: Report) -> str:
 def _start(report: Report) -> str:
     return (
         f"<p>From process to first face: {report.cold_start_ms:.0f} ms, with compiled models kept from before. "
-        f"Peak memory of that process: {report.peak_rss_mb:.0f} MB.</p>"
+        f"Peak memory of that process: {memory(report)}.</p>"
     )
 
 

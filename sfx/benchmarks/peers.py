@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from sfx.errors import MissingPackageError
 from sfx.runtime.codes import add_appearance
 from sfx.runtime.pipeline import Pipeline
 from sfx.samples import sample_pairs
+
+if TYPE_CHECKING:
+    from sfx.export.proof import Published
 
 EAGER = "eager original"
 COMPILED = "torch.compile of the original"
@@ -60,46 +63,60 @@ GraphCall = Callable[[str, dict[str, Any]], Any]
 def _original_runners(config: ModelConfig, batch: int, with_compiled: bool) -> tuple[list[Runner], list[str]]:
     try:
         import torch
-
-        from sfx.export.networks import Spse
-        from sfx.export.proof import Published, to_bytes
     except ModuleNotFoundError as error:
         raise MissingPackageError(
             f"peers: expected the package {error.name}, found none; install it with: pip install 'sfx[export]'"
         ) from error
 
-    torch.manual_seed(0)
-    model = Spse(config.with_all_heads())
-    published = Published(config, model.state_dict(), model.latent_avg, all_heads=True)
-    samples = sample_pairs(batch, config.encoder_size, config.appearance_size)
-    label_map, appearance = (torch.from_numpy(array) for array in samples)
-    split = config.geometry_layers
-
-    def runner(name: str, sketch_codes: Any, appearance_codes: Any, image: Any) -> Runner:
-        def run() -> StageTimes:
-            watch = Stopwatch()
-            with torch.inference_mode():
-                style = watch.stage("appearance_encoder", lambda: appearance_codes(appearance))
-                codes, _ = watch.stage("sketch_encoder", lambda: sketch_codes(label_map))
-                codes = codes.clone()
-                codes[:, split:] += style
-                watch.stage("synthesis", lambda: to_bytes(image(codes)).numpy())
-            return watch.times
-
-        return Runner(name, batch, "torch", "cpu", "fp32", run)
-
+    published = original_form(config)
     forms = (published.sketch_codes, published.appearance_codes, published.image)
-    eager = runner(EAGER, *forms)
+    eager = original_runner(EAGER, config, batch, *forms)
     if not with_compiled:
         return [eager], []
     if shutil.which("g++") is None:
         return [eager], [f"{COMPILED}: no C++ compiler here"]
-    compiled = runner(COMPILED, *(torch.compile(form) for form in forms))
+    compiled = original_runner(COMPILED, config, batch, *(torch.compile(form) for form in forms))
     try:
         compiled.run()
     except Exception as error:  # whatever a compiler may raise; a peer that fails is named, not hidden
         return [eager], [f"{COMPILED}: it failed: {str(error).strip().splitlines()[0]}"]
     return [eager, compiled], []
+
+
+def original_form(config: ModelConfig) -> Published:
+    """The original's form, dead style heads included, with random weights. Needs torch."""
+    import torch
+
+    from sfx.export.networks import Spse
+    from sfx.export.proof import Published
+
+    torch.manual_seed(0)
+    model = Spse(config.with_all_heads())
+    return Published(config, model.state_dict(), model.latent_avg, all_heads=True)
+
+
+def original_runner(
+    name: str, config: ModelConfig, batch: int, sketch_codes: Any, appearance_codes: Any, image: Any
+) -> Runner:
+    """Faces by the three parts of the original's form, from sample sketches and photos. Needs torch."""
+    import torch
+
+    from sfx.export.proof import to_bytes
+
+    samples = sample_pairs(batch, config.encoder_size, config.appearance_size)
+    label_map, appearance = (torch.from_numpy(array) for array in samples)
+
+    def run() -> StageTimes:
+        watch = Stopwatch()
+        with torch.inference_mode():
+            style = watch.stage("appearance_encoder", lambda: appearance_codes(appearance))
+            codes, _ = watch.stage("sketch_encoder", lambda: sketch_codes(label_map))
+            codes = codes.clone()
+            codes[:, config.geometry_layers :] += style
+            watch.stage("synthesis", lambda: to_bytes(image(codes)).numpy())
+        return watch.times
+
+    return Runner(name, batch, "torch", "cpu", "fp32", run)
 
 
 def _plain_openvino(bundle: Bundle) -> GraphCall:

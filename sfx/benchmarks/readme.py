@@ -103,9 +103,11 @@ def _remarks(report: Report) -> Iterator[str]:
     if folder is not None:
         rate = folder["faces"] / folder["seconds"]
         yield f"A folder of {folder['faces']} pairs: {rate:.1f} faces a second, files read and written."
+    original = report["original_peak_rss_mb"]
+    beside = "" if original is None else f", the eager original's {original:.0f} MB"
     yield (
         f"From process to first face: {report['cold_start_ms'] / 1e3:.1f} s, with compiled models kept from before; "
-        f"that process takes {report['peak_rss_mb']:.0f} MB at its peak."
+        f"that process takes {report['peak_rss_mb']:.0f} MB at its peak{beside}."
     )
 
 

@@ -115,6 +115,7 @@ def to_json(report: Report) -> dict[str, object]:
         "left_out": list(report.left_out),
         "cold_start_ms": report.cold_start_ms,
         "peak_rss_mb": report.peak_rss_mb,
+        "original_peak_rss_mb": report.original_peak_rss_mb,
     }
 
 
@@ -180,9 +181,16 @@ def _findings(report: Report) -> Iterator[str]:
             f"folder of {folder.faces} pairs, batch {folder.batch}: {folder.faces_per_second:.2f} faces a second, "
             f"memory {folder.rss_mb[-1]:.0f} MB at the end, {folder.growth_mb:+.0f} MB since the first tenth"
         )
-    yield (
-        f"cold start, process to first face: {report.cold_start_ms:.0f} ms, peak memory {report.peak_rss_mb:.0f} MB"
-    )
+    yield (f"cold start, process to first face: {report.cold_start_ms:.0f} ms, peak memory {memory(report)}")
+
+
+def memory(report: Report) -> str:
+    """Peak memory of the fresh process, beside the original's where that was measured."""
+    own = f"{report.peak_rss_mb:.0f} MB"
+    if report.original_peak_rss_mb is None:
+        return own
+    share = report.peak_rss_mb / report.original_peak_rss_mb
+    return f"{own}, {share:.2f} of the {report.original_peak_rss_mb:.0f} MB of the eager original in a fresh process"
 
 
 def _cells(seconds: Sequence[float]) -> list[str]:

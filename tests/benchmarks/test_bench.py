@@ -92,6 +92,7 @@ def test_bench_of_a_bundle_with_its_peers(
     assert content["left_out"] == [f"{COMPILED}: no C++ compiler here"]
     assert content["cold_start_ms"] > 0
     assert content["peak_rss_mb"] > 10
+    assert content["original_peak_rss_mb"] > 50, "torch alone takes more"
     assert content["environment"]["cores"] >= 1
     assert content["folder"]["faces"] == len(content["folder"]["rss_mb"]) == 3
     (ceiling,) = content["ceilings"]
@@ -105,6 +106,7 @@ def test_bench_of_a_bundle_with_its_peers(
     printed = capsys.readouterr().out
     assert "times as fast as the eager original" in printed
     assert "interactive" in printed
+    assert f"of the {report.original_peak_rss_mb:.0f} MB of the eager original" in printed
 
 
 def test_stage_times_are_wall_time(bundle: Bundle) -> None:
