@@ -192,6 +192,20 @@ def test_the_hair_outline_is_right_or_shifted() -> None:
     assert metrics.hair_outline(target, target, np.zeros_like(parts)) is None
 
 
+def test_each_part_has_its_share_of_the_squared_error() -> None:
+    target, parts = _face()
+    assert all(error.total == 0.0 for error in metrics.part_errors(target, target, parts).values())
+    rng = np.random.default_rng(0)
+    drawn = np.clip(target + rng.normal(0.0, 20.0, target.shape), 0, 255).astype(np.uint8)
+    hair = parts.repeat(2, 0).repeat(2, 1) == PARTS.index("hair")
+    drawn[hair] = np.clip(target[hair].astype(int) + 51, 0, 255)
+    errors = metrics.part_errors(drawn, target, parts)
+    whole = np.square((drawn.astype(float) - target) / 255.0).mean()
+    assert sum(error.total for error in errors.values()) == pytest.approx(whole)
+    assert errors["hair"].of_mean_colour == pytest.approx(errors["hair"].total, rel=1e-6)
+    assert errors["skin"].of_mean_colour < 0.05 * errors["skin"].total
+
+
 def test_colour_errors_are_in_levels() -> None:
     target, parts = _face()
     warmer = target.copy()

@@ -184,6 +184,12 @@ def evaluate(target: Path, data: Path, pairs: int, grid: Path | None, as_json: b
         "colour errors of 255: "
         + ", ".join(f"{name} {value:.1f}" for name, value in result.colour_errors.items())
     )
+    of_colour = sum(error.of_mean_colour for error in result.squared_error.values())
+    largest = list(result.squared_error.items())[:8]
+    click.echo(
+        f"squared error: {100 * of_colour:.0f} % of it is parts in a wrong mean colour; "
+        + ", ".join(f"{name} {100 * error.total:.0f} %" for name, error in largest)
+    )
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ class Evaluation:
     """Share of the pixels beside the hair's outline on the right side of it."""
     colour_errors: dict[str, float]
     """Difference of mean colours in levels of 0..255."""
+    squared_error: dict[str, metrics.PartError]
+    """Each part's share of the squared error, largest first, and how much of that is its mean colour."""
 
     def to_json(self) -> dict[str, object]:
         """A dict of plain values."""
@@ -76,6 +78,8 @@ def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels) -> Evaluation:
     figures: dict[str, list[float]] = defaultdict(list)
     preserved: dict[str, list[float]] = defaultdict(list)
     colours: dict[str, list[float]] = defaultdict(list)
+    totals: dict[str, float] = defaultdict(float)
+    of_colour: dict[str, float] = defaultdict(float)
     for picture, target, part_map in zip(drawn, targets, part_maps, strict=True):
         figures["psnr"].append(min(MOST_DB, psnr(target, picture, 255.0)))
         figures["l1"].append(metrics.l1(picture, target))
@@ -87,6 +91,10 @@ def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels) -> Evaluation:
             preserved[name].append(value)
         for name, value in metrics.colour_errors(picture, target, part_map).items():
             colours[name].append(value)
+        for name, error in metrics.part_errors(picture, target, part_map).items():
+            totals[name] += error.total
+            of_colour[name] += error.of_mean_colour
+    whole = max(sum(totals.values()), 1e-12)
     return Evaluation(
         pairs=len(drawn),
         psnr=_mean(figures["psnr"]),
@@ -95,6 +103,10 @@ def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels) -> Evaluation:
         preserved={name: _mean(values) for name, values in sorted(preserved.items())},
         hair_outline=_mean(figures["outline"]),
         colour_errors={name: _mean(values) for name, values in sorted(colours.items())},
+        squared_error={
+            name: metrics.PartError(totals[name] / whole, of_colour[name] / whole)
+            for name in sorted(totals, key=lambda name: -totals[name])
+        },
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
@@ -99,6 +101,30 @@ def colour_errors(drawn: Picture, target: Picture, part_map: NDArray[np.uint8]) 
         mask = part_map == PARTS.index(name)
         if mask.sum() >= 4 * LEAST_PIXELS:
             errors[name] = float(np.abs(first[mask].mean(0) - second[mask].mean(0)).mean())
+    return errors
+
+
+@dataclass(frozen=True)
+class PartError:
+    """What one part of a picture adds to its mean squared error, on a scale of 0..1."""
+
+    total: float
+    of_mean_colour: float
+    """What would be left of it if the part had its own shading and outline, but the mean colour it was drawn in."""
+
+
+def part_errors(drawn: Picture, target: Picture, part_map: NDArray[np.uint8]) -> dict[str, PartError]:
+    """Each visible part's share of the mean squared error: the totals add up to it."""
+    labels = part_map.repeat(drawn.shape[0] // part_map.shape[0], 0)
+    labels = labels.repeat(drawn.shape[0] // part_map.shape[0], 1)
+    difference = (drawn.astype(np.float64) - target) / 255.0
+    errors = {}
+    for value in np.unique(labels):
+        inside = difference[labels == value]
+        share = len(inside) / labels.size
+        errors[PARTS[value]] = PartError(
+            share * float(np.square(inside).mean()), share * float(np.square(inside.mean(0)).mean())
+        )
     return errors
 
 
