@@ -30,7 +30,9 @@ class Agreement:
     style: str
     form: str
     same: float
-    """Pixels that got the same class."""
+    """Pixels whose nearest stroke got the same class."""
+    mapped: float
+    """Of the pixels that both label maps ink, as the model reads them, those with the same class."""
     near: float
     """Pixels whose class this form has at them or not further than a pen's width away: where lines of two classes
     touch, a pixel is as much of one as of the other."""
@@ -44,7 +46,8 @@ def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> 
         for drawing in members:
             truth = drawing.label_map(SIDE, 2)
             ink = truth > 0
-            wanted = _labels_at(interpreter.interpret(_picture(drawing, SIDE)), ink)
+            reference = interpreter.interpret(_picture(drawing, SIDE))
+            wanted = _labels_at(reference, ink)
             forms = {f"{side} px": interpreter.interpret(_picture(drawing, side)) for side in OTHER_SIDES}
             forms["svg"] = interpreter.interpret(_vectors(drawing))
             for form, sketch in forms.items():
@@ -52,7 +55,10 @@ def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> 
                 same = found == wanted
                 near = has_nearby(found, wanted, ink)
                 right = FAMILY_OF[found] == FAMILY_OF[truth[ink]]
-                yield Agreement(style, form, float(same.mean()), float(near.mean()), float(right.mean()))
+                mapped = same_in_maps(reference, sketch)
+                yield Agreement(
+                    style, form, float(same.mean()), mapped, float(near.mean()), float(right.mean())
+                )
 
 
 def _labels_at(sketch: Sketch, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -63,6 +69,13 @@ def _labels_at(sketch: Sketch, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
     row, column = ndimage.distance_transform_edt(strokes < 0, return_distances=False, return_indices=True)
     label = np.array([stroke.label or 0 for stroke in sketch.strokes], np.uint8)
     return np.asarray(label[strokes[row, column]][ink])
+
+
+def same_in_maps(first: Sketch, second: Sketch) -> float:
+    """The share of the pixels inked in both label maps that have the same class there."""
+    one, other = first.label_map(), second.label_map()
+    both = (one > 0) & (other > 0)
+    return float((one == other)[both].mean())
 
 
 def has_nearby(
@@ -123,6 +136,7 @@ def by_form(agreed: list[Agreement]) -> dict[str, dict[str, float | int]]:
         name: {
             "drawings": len(members),
             "same": float(np.mean([one.same for one in members])),
+            "mapped": float(np.mean([one.mapped for one in members])),
             "near": float(np.mean([one.near for one in members])),
             "right": float(np.mean([one.right for one in members])),
         }

@@ -288,9 +288,10 @@ def print_figures(figures: dict[str, Any]) -> None:
         error = figures["confidence"]["expected_calibration_error"]
         click.echo(f"confidence: expected calibration error {error:.3f}")
     for form, figure in figures.get("agreement", {}).items():
+        same, mapped, near, right = (100 * figure[name] for name in ("same", "mapped", "near", "right"))
         click.echo(
-            f"{form:<32} as at {REFERENCE_SIDE} px {100 * figure['same']:5.1f} %, within a pen's width "
-            f"{100 * figure['near']:5.1f} %   family {100 * figure['right']:5.1f} %   ({figure['drawings']} drawings)"
+            f"{form:<32} as at {REFERENCE_SIDE} px {same:5.1f} %, in both label maps {mapped:5.1f} %, "
+            f"within a pen's width {near:5.1f} %   family {right:5.1f} %   ({figure['drawings']} drawings)"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from sfx.benchmarks.agreement import Agreement, by_form, has_nearby
+from sfx.benchmarks.agreement import Agreement, by_form, has_nearby, same_in_maps
 from sfx.benchmarks.confusion import confusion_picture
 from sfx.benchmarks.interpretation import (
     Compared,
@@ -21,6 +21,7 @@ from sfx.benchmarks.interpretation import (
     report,
 )
 from sfx.runtime.interpreter import Interpreter
+from sfx.runtime.interpreter.strokes import Placement, Sketch, Stroke
 from sfx.samples import sample_label_map
 
 
@@ -101,15 +102,29 @@ def test_agreement_compares_sizes_and_vectors_with_the_512_px_picture(tmp_path: 
     for figure in figures["agreement"].values():
         assert figure["drawings"] == 1
         assert 0.9 < figure["same"] <= figure["near"]
+        assert 0.9 < figure["mapped"] <= 1.0
         assert figure["right"] > 0.9
 
 
 def test_agreement_falls_where_labels_differ() -> None:
-    half = Agreement("clean", "svg", 0.5, 0.7, 0.9)
-    whole = Agreement("clean", "svg", 1.0, 1.0, 1.0)
+    half = Agreement("clean", "svg", 0.5, 0.6, 0.7, 0.9)
+    whole = Agreement("clean", "svg", 1.0, 1.0, 1.0, 1.0)
     assert by_form([half, whole]) == {
-        "clean, svg": {"drawings": 2, "same": 0.75, "near": 0.85, "right": 0.95}
+        "clean, svg": {"drawings": 2, "same": 0.75, "mapped": 0.8, "near": 0.85, "right": 0.95}
     }
+
+
+def test_label_maps_are_compared_where_both_are_inked() -> None:
+    whole = Sketch(
+        (
+            Stroke(np.array([[10.5, 50.5], [59.5, 50.5]]), label=10),
+            Stroke(np.array([[60.5, 50.5], [109.5, 50.5]]), label=17),
+        ),
+        Placement.fit(256, 256),
+    )
+    longer = Sketch((Stroke(np.array([[10.5, 50.5], [149.5, 50.5]]), label=10),), Placement.fit(256, 256))
+    assert same_in_maps(whole, whole) == 1.0
+    assert same_in_maps(whole, longer) == 0.5
 
 
 def test_a_class_counts_as_found_within_a_pens_width() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from sfx.engines.backends import AUTO, Choice, choose
 from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Engine
+from sfx.runtime.interpreter.cutting import cut
 from sfx.runtime.interpreter.deciding import Piece, decide
 from sfx.runtime.interpreter.evidence import gather_evidence
 from sfx.runtime.interpreter.framing import framed
@@ -55,7 +55,7 @@ class Interpreter:
         closer = framed(sketch.strokes) if _certainty(pieces) < CLOSER_LOOK else None
         if closer is not None:
             pieces = max(pieces, self._look(closer), key=_certainty)
-        strokes = (*known, *set_sides(_cut(unknown, pieces)))
+        strokes = (*known, *set_sides(cut(unknown, pieces, known)))
         return replace(sketch, strokes=tuple(sorted(strokes, key=lambda stroke: stroke.label or 0)))
 
     def _look(self, strokes: tuple[Stroke, ...]) -> list[Piece]:
@@ -99,46 +99,3 @@ def _certainty(pieces: list[Piece]) -> float:
             [piece.confidence for piece in pieces], weights=[piece.last - piece.first for piece in pieces]
         )
     )
-
-
-def _cut(strokes: tuple[Stroke, ...], pieces: list[Piece]) -> list[Stroke]:
-    """The strokes, cut where their class changes."""
-    of_stroke: dict[int, list[Piece]] = {}
-    for piece in pieces:
-        of_stroke.setdefault(piece.stroke, []).append(piece)
-    result: list[Stroke] = []
-    for index, parts in of_stroke.items():
-        stroke = strokes[index]
-        if len(parts) == 1:
-            result.append(replace(stroke, label=parts[0].label, confidence=parts[0].confidence))
-        else:
-            result += _pieces_of(stroke, parts)
-    return result
-
-
-def _pieces_of(stroke: Stroke, parts: list[Piece]) -> list[Stroke]:
-    path = stroke.path.astype(np.float64)
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    segments = parts[-1].last - parts[0].first
-    ends = [along[-1] * (part.last - parts[0].first) / segments for part in parts]
-    cuts = [0.0, *ends[:-1], along[-1]]
-    paths = [_between(path, along, low, high) for low, high in pairwise(cuts)]
-    if stroke.closed and parts[0].label == parts[-1].label:
-        # The stroke's first point is no place where its meaning changes.
-        paths[0] = np.concatenate([paths.pop()[:-1], paths[0]])
-        lengths = [parts[0].last - parts[0].first, parts[-1].last - parts[-1].first]
-        confidence = float(np.average([parts[0].confidence, parts[-1].confidence], weights=lengths))
-        parts = [replace(parts[0], confidence=confidence), *parts[1:-1]]
-    return [
-        Stroke(points.astype(np.float32), False, part.label, part.confidence)
-        for points, part in zip(paths, parts, strict=True)
-    ]
-
-
-def _between(
-    path: NDArray[np.float64], along: NDArray[np.float64], low: float, high: float
-) -> NDArray[np.float64]:
-    """The part of a path between two lengths along it, both ends included."""
-    inside = path[(along > low + 1e-6) & (along < high - 1e-6)]
-    ends = np.stack([np.interp([low, high], along, path[:, axis]) for axis in (0, 1)], 1)
-    return np.concatenate([ends[:1], inside, ends[1:]])
