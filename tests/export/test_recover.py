@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,8 @@ import torch
 from sfx.engines.bundle import Bundle
 from sfx.errors import BundleError
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
-from sfx.export.demo.recover import begin_from, recover
+from sfx.export.demo.finish import finish
+from sfx.export.demo.recover import begin_from, described, recover
 from sfx.export.demo.run_state import RunState
 from sfx.export.demo.schedule import Phase, Schedule
 from sfx.export.demo.train import Options, train
@@ -74,6 +74,16 @@ def test_wider_style_heads_begin_as_the_narrower_ones(bundle: Bundle, checkpoint
     assert new.abs().max() > 0, "what is new does not learn"
 
 
+def test_where_weights_came_from_stands_in_one_line() -> None:
+    made = {"steps": 9, "samples": 90, "minutes": 1.5, "seed": 0}
+    first = described({"file": "demo.pt", "sha256": "0123456789abcdef01", "made": made})
+    assert first == "demo.pt 0123456789abcdef (9 steps, 90 samples, 1.5 minutes)"
+    second = described(
+        {"file": "b.pt", "sha256": "fedcba9876543210ff", "made": {"steps": 3, "begun_from": first}}
+    )
+    assert second == f"b.pt fedcba9876543210 (3 steps, begun from {first})"
+
+
 def test_a_bundle_of_another_model_is_refused(bundle: Bundle, checkpoint: Checkpoint) -> None:
     smaller = Spse(replace(checkpoint.config, channels=tuple(c // 2 for c in checkpoint.config.channels)))
     with pytest.raises(BundleError, match="expected the graphs of this model"):
@@ -127,7 +137,9 @@ def test_a_run_begins_from_a_bundle_and_goes_on_without_it(
     train(_options(data, tmp_path / "run", seeing, 2), NARROW)
     after = RunState.load(tmp_path / "run")
     assert after.phase == Phase.SEEING.value
-    assert json.loads(after.settings["begun_from"])["sha256"]
+    assert after.settings["begun_from"].startswith("narrow.pt ")
+    finish(tmp_path / "run", tmp_path / "demo.pt", data, "a command", samples=2)
+    assert read_checkpoint(tmp_path / "demo.pt").provenance["begun_from"] == after.settings["begun_from"]
     changed = {name for name, value in after.trained.items() if not torch.equal(value, start.trained[name])}
     assert "model.encoder_face_fine.styles.8.linear.weight" in changed
     assert "model.encoder_sketch_fine.body.1.res_layer.1.weight" in changed

@@ -106,6 +106,7 @@ def finish(run: Path, out: Path, data: Path, command: str, samples: int = STATIS
         "latent_avg": model.latent_avg,
         "code_statistics": dict(vars(statistics)),
         "provenance": {
+            **({"begun_from": state.settings["begun_from"]} if state.settings["begun_from"] else {}),
             "command": command,
             "seed": state.settings["seed"],
             "steps": state.step,

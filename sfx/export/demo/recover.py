@@ -11,8 +11,9 @@ The model that takes the weights may have wider style heads: it begins by comput
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,6 +71,14 @@ def begin_from(path: Path, model: Spse) -> None:
         raise BundleError(
             f"{path}: expected the graphs of this model as this version of sfx writes them, found others ({error})"
         ) from error
+
+
+def described(source: Mapping[str, Any]) -> str:
+    """What a manifest says of where a bundle's weights came from, in a line: it stands in what is made of them."""
+    made = source.get("made", {})
+    details = [f"{made[name]} {name}" for name in ("steps", "samples", "minutes") if name in made]
+    before = [f"begun from {made['begun_from']}"] if "begun_from" in made else []
+    return f"{source.get('file')} {str(source.get('sha256'))[:16]} ({', '.join([*details, *before])})"
 
 
 def _put(value: Tensor, into: Tensor) -> None:

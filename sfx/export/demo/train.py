@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import datetime
-import json
 import os
 import signal
 import tempfile
@@ -34,7 +33,7 @@ from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
 from sfx.export.demo.objectives import OBJECTIVES, of_all
-from sfx.export.demo.recover import begin_from
+from sfx.export.demo.recover import begin_from, described
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
 from sfx.export.demo.trainable import Trainable, optimiser_of
@@ -119,7 +118,7 @@ class Trainer:
     def _begin_from(self, bundle: Path) -> None:
         begin_from(bundle, self.trainable.model)
         self.averaged.load_stored(self.trainable.stored())
-        self.begun_from = json.dumps(dict(Bundle.open(bundle).manifest.source))
+        self.begun_from = described(Bundle.open(bundle).manifest.source)
 
     def _enter(self, phase: Phase) -> None:
         """Train what the phase trains; a phase that was not gone into before begins from the averaged weights."""
