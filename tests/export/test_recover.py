@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sfx.engines.bundle import Bundle
-from sfx.errors import BundleError
+from sfx.errors import BundleError, InputError
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
 from sfx.export.demo.finish import finish
 from sfx.export.demo.recover import begin_from, described, recover
@@ -153,6 +153,12 @@ def test_a_run_begins_from_a_bundle_and_goes_on_without_it(
     assert not {name for name in changed if "running" in name}, (
         "folded BatchNorms have no statistics to gather"
     )
+
+
+def test_a_begun_run_has_no_teacher_to_learn_from(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
+    taught = Schedule(1000.0, 1000.0, 1000.0, decoder_minutes=10.0)
+    with pytest.raises(InputError, match="expected no minutes for the decoder alone"):
+        train(_options(data, tmp_path, taught, 1, narrow_bundle), NARROW)
 
 
 def test_a_critic_joins_at_the_end_and_is_kept(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:

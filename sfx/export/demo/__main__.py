@@ -39,16 +39,25 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 @click.option(
     "--minutes", type=float, required=True, help="Planned total training time; may be extended on resume."
 )
-@click.option("--quarter-size-minutes", default=6.0, show_default=True, help="Training time at 64 px.")
-@click.option("--half-size-minutes", default=20.0, show_default=True, help="Until then 128 px, then 256 px.")
 @click.option(
-    "--decoder-minutes",
-    default=45.0,
-    show_default=True,
-    help="Until then synthesis learns from descriptions.",
+    "--quarter-size-minutes",
+    type=float,
+    help="Training time at 64 px [default: 6; none with --begin-from].",
 )
 @click.option(
-    "--encoders-minutes", default=90.0, show_default=True, help="Until then the encoders learn its codes."
+    "--half-size-minutes",
+    type=float,
+    help="Until then 128 px, then 256 px [default: 20; with --begin-from the seeing minutes].",
+)
+@click.option(
+    "--decoder-minutes",
+    type=float,
+    help="Until then synthesis learns from descriptions [default: 45; none with --begin-from].",
+)
+@click.option(
+    "--encoders-minutes",
+    type=float,
+    help="Until then the encoders learn its codes [default: 90; none with --begin-from].",
 )
 @click.option(
     "--seeing-minutes",
@@ -84,10 +93,10 @@ def train(
     data: Path,
     out: Path,
     minutes: float,
-    quarter_size_minutes: float,
-    half_size_minutes: float,
-    decoder_minutes: float,
-    encoders_minutes: float,
+    quarter_size_minutes: float | None,
+    half_size_minutes: float | None,
+    decoder_minutes: float | None,
+    encoders_minutes: float | None,
     seeing_minutes: float,
     sharpening_minutes: float,
     begin_from: Path | None,
@@ -103,15 +112,12 @@ def train(
     from sfx.export.demo.train import Options
     from sfx.export.demo.train import train as run
 
-    schedule = Schedule(
-        minutes,
-        quarter_size_minutes,
-        half_size_minutes,
-        decoder_minutes,
-        encoders_minutes,
-        seeing_minutes,
-        sharpening_minutes,
+    asked = (quarter_size_minutes, half_size_minutes, decoder_minutes, encoders_minutes)
+    usual = (6.0, 20.0, 45.0, 90.0) if begin_from is None else (0.0, seeing_minutes, 0.0, 0.0)
+    quarter, half, decoder, encoders = (
+        default if given is None else given for given, default in zip(asked, usual, strict=True)
     )
+    schedule = Schedule(minutes, quarter, half, decoder, encoders, seeing_minutes, sharpening_minutes)
     options = Options(
         data=data,
         out=out,

@@ -122,6 +122,11 @@ class Trainer:
 
     def _enter(self, phase: Phase) -> None:
         """Train what the phase trains; a phase that was not gone into before begins from the averaged weights."""
+        if self.begun_from and phase in (Phase.DECODER, Phase.ENCODERS):
+            raise InputError(
+                f"{self.options.out}: expected no minutes for the {phase.value} alone, since a run that began from a "
+                f"bundle has no teacher; found a schedule with them"
+            )
         if phase is not self.phase:
             if self.phase is not None:
                 self._refresh_average()
