@@ -46,7 +46,7 @@ class Pipeline:
     Nothing is remembered between calls: appearance codes are a value that the caller keeps, so a new sketch
     of the same person costs only the sketch encoder and the synthesis.
 
-    calls: how many an engine is made for that `prepare` did not make; None for many.
+    calls: how many an engine is made for that was neither prepared nor expected; None for many.
     """
 
     def __init__(self, bundle: Bundle, choice: Choice, calls: int | None = None) -> None:
@@ -80,7 +80,7 @@ class Pipeline:
         if part in self._calls_left:
             self._calls_left[part] -= 1
             if not self._calls_left[part]:
-                del self._calls_left[part]
+                del self._calls_left[part], self._expected[part]
                 self._engines.pop(part).close()
         return outputs
 

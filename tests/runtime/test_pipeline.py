@@ -264,6 +264,7 @@ def test_an_engine_is_freed_after_the_last_call_that_was_expected(
     assert set(pipeline._engines) == {"mapping"}
     np.testing.assert_array_equal(pipeline.encode_sketch(label_map), codes)
     assert [use.part for use in made] == ["mapping", "sketch_encoder", "sketch_encoder"]
+    assert made[-1].calls is None, "beyond what was expected there may be many"
 
 
 def test_prepared_engines_stay(
