@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from sfx.export.demo.dataset import PARTS
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Value = TypeVar("Value", bound=np.generic)
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "eyes": ("left_eye", "right_eye"),
@@ -115,8 +117,7 @@ class PartError:
 
 def part_errors(drawn: Picture, target: Picture, part_map: NDArray[np.uint8]) -> dict[str, PartError]:
     """Each visible part's share of the mean squared error: the totals add up to it."""
-    labels = part_map.repeat(drawn.shape[0] // part_map.shape[0], 0)
-    labels = labels.repeat(drawn.shape[0] // part_map.shape[0], 1)
+    labels = _at_size(part_map, drawn.shape[0])
     difference = (drawn.astype(np.float64) - target) / 255.0
     errors = {}
     for value in np.unique(labels):
@@ -145,9 +146,9 @@ def _at_part_size(picture: Picture, size: int) -> Floats:
     return np.asarray(downscale_local_mean(picture.astype(np.float64), (factor, factor, 1)))
 
 
-def _at_size(mask: Mask, size: int) -> Mask:
-    factor = size // mask.shape[0]
-    return mask.repeat(factor, 0).repeat(factor, 1)
+def _at_size(part_map: NDArray[Value], size: int) -> NDArray[Value]:
+    factor = size // part_map.shape[0]
+    return part_map.repeat(factor, 0).repeat(factor, 1)
 
 
 def _widened(mask: Mask, pixels: int) -> Mask:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sfx.export.demo.batches import Batch, Portraits
 from sfx.export.demo.critic import Critic
-from sfx.export.demo.losses import PictureLoss, description_loss, feature_weights, picture_loss, style_loss
+from sfx.export.demo.losses import description_loss, feature_weights, picture_loss, style_loss
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
 
@@ -25,7 +25,8 @@ def of_decoder(trainable: Trainable, batch: Portraits, size: int) -> tuple[Tenso
     """The pictures' distance, drawn from the teacher's codes."""
     with mixed_precision():
         drawn = trainable.draw(trainable.teacher(batch.geometry, batch.appearance), size)
-    loss = _picture_loss(drawn, batch, size)
+    real = resized(as_floats(batch.targets), size)
+    loss = picture_loss(drawn, real, feature_weights(batch.parts, size))
     return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
 
 
@@ -71,7 +72,8 @@ def of_all(
         codes = _with_appearance(trainable, sketch_codes, appearance_codes, batch)
         geometry, colours = trainable.geometry(sketch_codes), trainable.colours(appearance_codes)
         drawn = trainable.draw(codes, size)
-    loss = _picture_loss(drawn, batch, size)
+    real = resized(as_floats(batch.targets), size)
+    loss = picture_loss(drawn, real, feature_weights(batch.parts, size))
     from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
     of_colours = description_loss(colours, batch.appearance)
     figures = {
@@ -82,14 +84,9 @@ def of_all(
     }
     total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours)
     if critic is not None:
-        real = resized(as_floats(batch.targets), size)
         figures["critic"] = critic.learn(drawn, real)
         total = total + critic.urge(drawn, real)
     return total, figures
-
-
-def _picture_loss(drawn: Tensor, batch: Portraits, size: int) -> PictureLoss:
-    return picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
 
 
 def _with_appearance(

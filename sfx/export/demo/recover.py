@@ -188,10 +188,9 @@ def _fill_decoder(decoder: Decoder, constants: _Constants) -> None:
                 _put(constants.next("DepthwiseConvTranspose")[0][0, 0], module.upsample.kernel)
         else:
             _fill_styled(module, f"decoder.{name}", constants)
-            strength = noise_of(decoder, name)
             scaled = constants.next("Noise")[0]
             _put(scaled.std(correction=0)[None], module.noise.weight)
-            _put(scaled / module.noise.weight.clamp(min=1e-12), strength)
+            _put(scaled / module.noise.weight.clamp(min=1e-12), _noise_of(decoder, name))
 
 
 def _fill_styled(module: StyledConv, name: str, constants: _Constants) -> None:
@@ -217,7 +216,7 @@ def _in_order(decoder: Decoder) -> Iterator[tuple[str, StyledConv | ToRgb]]:
         yield f"to_rgbs.{index}", to_rgb
 
 
-def noise_of(decoder: Decoder, name: str) -> Tensor:
+def _noise_of(decoder: Decoder, name: str) -> Tensor:
     """The stored noise map that a layer adds."""
     number = 0 if name == "conv1" else int(name.removeprefix("convs.")) + 1
     return decoder.noises.get_buffer(f"noise_{number}")

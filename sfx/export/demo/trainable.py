@@ -44,17 +44,7 @@ LEARNING: Mapping[Phase, tuple[str, ...]] = {
         *(
             f"model.encoder_{name}_fine.{part}"
             for name in ("sketch", "face")
-            for part in (
-                "body.1",
-                "body.2",
-                "body.3",
-                "body.4",
-                "body.5",
-                "body.6",
-                "body.7",
-                "latlayer",
-                "styles",
-            )
+            for part in (*(f"body.{digit}" for digit in range(1, 10)), "latlayer", "styles")
         ),
         "code_reader.",
         "map_reader.",
