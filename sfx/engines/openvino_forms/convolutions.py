@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sfx.engines.openvino_forms.nodes import integers, name_of
 from sfx.engines.openvino_forms.toom_cook import Scheme, scheme
 
-STRIP_BYTES = 6 << 20
+STRIP_BYTES = 4 << 20
 """Bytes of transformed input that one strip of tiles may take: the next operator finds it in the caches."""
 
 F43, F42, F11 = scheme(4, 3), scheme(4, 2), scheme(1, 1)
@@ -82,7 +82,6 @@ class Convolver:
 
     def __init__(self) -> None:
         self._points: dict[tuple[str, int, int], list[Any]] = {}
-        self._padded: dict[str, Any] = {}
 
     def __call__(self, form: Form, tokens: Any, height: int, width: int, kernel: NDArray[np.float32]) -> Any:
         """`tokens` (B, height*width, I) by `kernel` (O, I, 3, 3): (B, H*W of the result, O)."""
@@ -140,21 +139,10 @@ class Convolver:
         count = -(-batch * windows.size * channels * 4 // STRIP_BYTES)
         strips = []
         for strip in np.array_split(windows, min(count, len(windows))):
-            picked = _picked(self._with_zero(tokens), strip)
+            picked = _picked(tokens, strip)
             picked = ops.reshape(picked, integers(-1, strip.shape[2], channels), False)
             strips.append(ops.matmul(change, picked, False, False) if strip.shape[2] > 1 else picked)
         return strips
-
-    def _with_zero(self, tokens: Any) -> Any:
-        """The tokens and one more, of zeros, which stands for every pixel outside."""
-        from openvino import opset13 as ops
-
-        if name_of(tokens) not in self._padded:
-            zero = ops.constant(np.float32(0))
-            self._padded[name_of(tokens)] = ops.pad(
-                tokens, integers(0, 0, 0), integers(0, 1, 0), "constant", arg_pad_value=zero
-            )
-        return self._padded[name_of(tokens)]
 
 
 def transformed_kernel(kernel: NDArray[np.float32], rows: Axis, columns: Axis) -> NDArray[np.float32]:
@@ -205,7 +193,10 @@ def _products(points: Any, weights: Any) -> Any:
 def _window_tokens(
     source: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Tokens of each tile's window, (tile rows, tile columns, points); height*width for pixels outside."""
+    """Tokens of each tile's window, (tile rows, tile columns, points); height*width for pixels outside.
+
+    There is no such token, and Gather makes zeros where an index is out of range (its specification, since opset 8).
+    """
     height, width = source
     inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[:, None]
     tokens = np.where(inside, rows[:, None, :, None] * width + columns[:, None], height * width)
