@@ -17,18 +17,21 @@ from sfx.engines.bundle import Bundle
 from sfx.runtime.pipeline import Pipeline, load
 
 
-def runner(name: str, log: list[str], seconds: float = 0.0) -> Runner:
+def runner(name: str, log: list[str], *seconds: float) -> Runner:
+    """Takes `seconds` in turn, over and over."""
+
     def run() -> StageTimes:
+        taken = seconds[log.count(name) % len(seconds)]
         log.append(name)
-        return {"a": seconds, "b": 2 * seconds}
+        return {"a": taken, "b": 2 * taken}
 
     return Runner(name, 1, "openvino", "cpu", "fp32", run)
 
 
-def test_rounds_are_interleaved_and_warm_up_is_not_counted() -> None:
+def test_rounds_are_interleaved_and_neither_warm_up_nor_the_first_run_of_a_turn_counts() -> None:
     log: list[str] = []
-    cases = run_rounds([runner("x", log, 0.1), runner("y", log, 0.2)], iterations=3, warmup=2)
-    assert log == ["x", "y"] * 5
+    cases = run_rounds([runner("x", log, 9.0, 0.1), runner("y", log, 9.0, 0.2)], iterations=3, warmup=2)
+    assert log == ["x", "x", "y", "y"] * 5
     assert [case.totals for case in cases] == [pytest.approx([0.3] * 3), pytest.approx([0.6] * 3)]
     assert cases[1].stages["b"] == pytest.approx([0.4] * 3)
 
