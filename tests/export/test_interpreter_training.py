@@ -11,18 +11,22 @@ import torch
 
 from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle
+from sfx.engines.recorded import read_arrays
 from sfx.errors import BundleError, InputError
 from sfx.export.interpreter import changes, dataset
 from sfx.export.interpreter.batches import BatchSource, batch_of
 from sfx.export.interpreter.conventions import CONVENTIONS
 from sfx.export.interpreter.drawing import UNSCORED, Drawing
-from sfx.export.interpreter.finish import deployable, finish, read_run
+from sfx.export.interpreter.finish import InterpreterGraph, deployable, finish, read_run
 from sfx.export.interpreter.jewellery import with_hanging_earrings
 from sfx.export.interpreter.network import InterpreterNet
+from sfx.export.interpreter.recover import described, recover
 from sfx.export.interpreter.scoring import accuracy, family_table, loss_of
+from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.train import Options, train
 from sfx.export.interpreter.varying import CORRUPTIONS, varied
 from sfx.runtime.interpreter import Interpreter
+from sfx.runtime.interpreter.interpreting import MODEL
 from sfx.samples import sample_label_map
 
 
@@ -144,6 +148,18 @@ def test_batches_repeat_by_seed_and_step(data: Path) -> None:
     np.testing.assert_array_equal(first[batch.drawing, batch.row, batch.column], batch.label)
 
 
+def test_traced_lines_keep_the_labels_of_what_was_drawn(face: Drawing) -> None:
+    drawn, found = face.label_map(), traced(face, np.random.default_rng(0))
+    assert found.shape == (256, 256)
+    assert not np.array_equal(found > 0, drawn > 0), "a tracer that keeps every pixel would need no training"
+    both = (drawn > 0) & (found > 0)
+    assert both.sum() > 0.5 * (drawn > 0).sum()
+    assert (drawn == found)[both].mean() > 0.99
+    assert set(np.unique(found)) <= {*np.unique(drawn), UNSCORED}
+    empty = face.kept(np.zeros(len(face.points), np.bool_))
+    assert not traced(empty, np.random.default_rng(0)).any()
+
+
 def test_scores_at_pixels_are_the_dense_scores() -> None:
     torch.manual_seed(0)
     network = InterpreterNet().eval()
@@ -174,8 +190,9 @@ def test_a_run_is_resumed_where_it_ended(data: Path, run: Path) -> None:
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert state["step"] == 4
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if line["kind"] == "held-out"] == [2, 2, 4, 4]
-    assert {line["drawings"] for line in lines if line["kind"] == "held-out"} == {"as drawn", "changed"}
+    assert [line["step"] for line in lines if line["kind"] == "held-out"] == [2] * 3 + [4] * 3
+    shown = {line["drawings"] for line in lines if line["kind"] == "held-out"}
+    assert shown == {"as drawn", "traced", "changed"}
 
 
 def test_folding_and_rounding_change_little() -> None:
@@ -212,6 +229,34 @@ def test_a_run_becomes_a_bundle_that_interprets(run: Path, tmp_path: Path) -> No
     assert (maps[0] == maps[1]).mean() > 0.99
     with pytest.raises(BundleError, match="expected nothing there, found a bundle"):
         finish(read_run(run), tmp_path / "model")
+
+
+def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: Path) -> None:
+    bundle = Bundle.open(MODEL)
+    proof = read_arrays(bundle, bundle.manifest.proof)
+    with torch.inference_mode():
+        scores, _ = InterpreterGraph(recover(MODEL))(torch.from_numpy(proof["ink"]))
+    np.testing.assert_array_equal(scores.numpy(), proof["scores"])
+
+    out = tmp_path / "run"
+    for stop_at in (1, 2):  # begun, and resumed
+        train(
+            Options(
+                data, out, minutes=1.0, learning_rate=1e-4, batch=2, begin_from=MODEL, stop_at_step=stop_at
+            )
+        )
+    trained = read_run(out)
+    assert trained.source["steps"] == 2
+    assert trained.source["begun_from"] == described(bundle.manifest.source)
+    with torch.inference_mode():
+        after, _ = InterpreterGraph(trained.network)(torch.from_numpy(proof["ink"]))
+    assert np.abs(after.numpy().astype(int) - proof["scores"]).max() > 0
+    assert (after.numpy().argmax(1) == proof["scores"].argmax(1)).mean() > 0.99
+
+
+def test_a_bundle_of_another_network_is_not_begun_from(bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="interpreter"):
+        recover(bundle.path)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ def draw(out: Path, portraits: int, held_out: int, seed: int, processes: int) ->
 @click.option("--batch", default=16, show_default=True, help="Drawings a step.")
 @click.option("--seed", default=0, show_default=True)
 @click.option(
+    "--begin-from", type=FOLDER, help="Bundle whose network a new run starts with; wants a lower rate."
+)
+@click.option(
     "--evaluate-every", default=180.0, show_default=True, help="Seconds of training between evaluations."
 )
 def train(
@@ -50,6 +53,7 @@ def train(
     decay_from: float,
     batch: int,
     seed: int,
+    begin_from: Path | None,
     evaluate_every: float,
 ) -> None:
     """Train, or go on training, on one core; SIGTERM saves and ends."""
@@ -57,7 +61,17 @@ def train(
     from sfx.export.interpreter.train import train as run
 
     run(
-        Options(data, out, minutes, learning_rate, decay_from, batch, seed, evaluation_seconds=evaluate_every)
+        Options(
+            data,
+            out,
+            minutes,
+            learning_rate,
+            decay_from,
+            batch,
+            seed,
+            begin_from,
+            evaluation_seconds=evaluate_every,
+        )
     )
 
 

@@ -12,8 +12,12 @@ from torch import Tensor
 
 from sfx.export.interpreter.dataset import open_shards
 from sfx.export.interpreter.drawing import UNSCORED
+from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.varying import varied
 from sfx.export.shards import TRAINING
+
+TRACED = 0.4
+"""Share of the drawings that were a picture on the way: their lines lie elsewhere, above all where two meet."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,10 @@ class BatchSource:
         maps: list[NDArray[np.uint8]] = []
         while len(maps) < self._size:
             shard = self._shards[int(rng.integers(len(self._shards)))]
-            changed = varied(shard.drawing(int(rng.integers(len(shard)))), rng).label_map()
-            if changed.any():  # moved off the page otherwise
-                maps.append(changed)
+            changed = varied(shard.drawing(int(rng.integers(len(shard)))), rng)
+            label_map = traced(changed, rng) if rng.random() < TRACED else changed.label_map()
+            if label_map.any():  # moved off the page otherwise
+                maps.append(label_map)
         return np.stack(maps)
 
     def batch(self, step: int) -> Batch:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle
@@ -23,7 +22,8 @@ from sfx.export.demo.run_state import CHECKPOINT
 from sfx.export.exporter import PROOF
 from sfx.export.graphs import Graph
 from sfx.export.interpreter.drawing import SIDE
-from sfx.export.interpreter.network import ConvUnit, InterpreterNet, Residual
+from sfx.export.interpreter.network import InterpreterNet
+from sfx.export.interpreter.recover import folded
 from sfx.export.onnx_files import write_onnx
 from sfx.export.proof import prove_engine
 from sfx.labels import CLASSES as LABEL_CLASSES
@@ -79,13 +79,14 @@ def read_run(run: Path) -> Trained:
     if not path.is_file():
         raise InputError(f"{run}: expected a training run with a {CHECKPOINT}, found none")
     state = torch.load(path, map_location="cpu", weights_only=True)
-    network = InterpreterNet()
+    network = folded(InterpreterNet()) if state["begun_from"] else InterpreterNet()
     network.load_state_dict(state["averaged"])
     source = {
         "trained on": "portraits drawn by sfx.calibration.portraits",
         "steps": state["step"],
         "minutes": round(state["seconds"] / 60, 1),
         "seed": state["seed"],
+        **({"begun_from": state["begun_from"]} if state["begun_from"] else {}),
     }
     return Trained(deployable(network), source)
 
@@ -97,12 +98,7 @@ def deployable(network: InterpreterNet) -> InterpreterNet:
     Rounded values compress to half their size in a wheel, where FP16 storage would need a cast for every
     weight in the graph.
     """
-    network.eval()
-    for module in network.modules():
-        if isinstance(module, ConvUnit | Residual):
-            # Fused modules keep their names; what was the norm does nothing any more.
-            module.conv = fuse_conv_bn_eval(module.conv, module.norm)
-            module.norm = nn.Identity()  # type: ignore[assignment]
+    folded(network)
     for parameter in network.parameters():
         parameter.copy_(parameter.half().float())
     return network

@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sfx.engines.bundle import Bundle
 from sfx.errors import InputError
 from sfx.export.demo.run_state import CHECKPOINT, log
 from sfx.export.demo.trainable import use_channels_last
@@ -21,7 +23,9 @@ from sfx.export.interpreter.batches import Batch, BatchSource, batch_of
 from sfx.export.interpreter.dataset import open_shards
 from sfx.export.interpreter.drawing import Drawing
 from sfx.export.interpreter.network import InterpreterNet
+from sfx.export.interpreter.recover import described, folded, recover
 from sfx.export.interpreter.scoring import accuracy, class_weights, family_table, loss_of
+from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.varying import varied
 from sfx.export.pacing import ComputeClock, LearningRate
 from sfx.export.shards import HELD_OUT
@@ -44,6 +48,8 @@ class Options:
     decay_from: float = 0.45
     batch: int = 16
     seed: int = 0
+    begin_from: Path | None = None
+    """A bundle whose network a new run starts with."""
     checkpoint_seconds: float = 60.0
     evaluation_seconds: float = 180.0
     stop_at_step: int | None = None
@@ -56,7 +62,8 @@ class Trainer:
         self.options = options
         self.rate = LearningRate(options.learning_rate, decay_from=options.decay_from)
         torch.manual_seed(options.seed)
-        self.network = InterpreterNet()
+        state = _stored(options.out)
+        self.network, self.begun_from = _beginning(options.begin_from, state)
         use_channels_last(self.network)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
@@ -65,15 +72,14 @@ class Trainer:
         self.step = 0
         self.clock = ComputeClock(0.0)
         self.stopping = False
-        if (options.out / CHECKPOINT).exists():
-            self._resume()
+        if state is not None:
+            self._resume(state)
         self.source = BatchSource(options.data, options.batch, options.seed)
         self.table = family_table()
         self.weights = class_weights(torch.cat([self.source.batch(step).label for step in range(8)]))
         self.held_out = _held_out(options.data)
 
-    def _resume(self) -> None:
-        state = torch.load(self.options.out / CHECKPOINT, map_location="cpu", weights_only=True)
+    def _resume(self, state: dict[str, Any]) -> None:
         try:
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
@@ -171,6 +177,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.clock.seconds,
             "seed": self.options.seed,
+            "begun_from": self.begun_from,
         }
         unfinished = self.options.out / (CHECKPOINT + ".part")
         with unfinished.open("wb") as file:
@@ -180,16 +187,34 @@ class Trainer:
         unfinished.replace(self.options.out / CHECKPOINT)
 
 
+def _stored(run: Path) -> dict[str, Any] | None:
+    path = run / CHECKPOINT
+    return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+
+
+def _beginning(bundle: Path | None, state: dict[str, Any] | None) -> tuple[InterpreterNet, str]:
+    """The network to start with, in the form that the run trains, and what it was begun from; "" for nothing."""
+    if state is not None:
+        return (folded(InterpreterNet()) if state["begun_from"] else InterpreterNet()), state["begun_from"]
+    if bundle is None:
+        return InterpreterNet(), ""
+    return recover(bundle), described(Bundle.open(bundle).manifest.source)
+
+
 def _held_out(folder: Path) -> dict[str, NDArray[np.uint8]]:
     shard = open_shards(folder, HELD_OUT)[0]
     count = min(HELD_OUT_DRAWINGS, len(shard))
 
-    def maps(change: Callable[[Drawing, np.random.Generator], Drawing]) -> NDArray[np.uint8]:
+    def maps(label_map: Callable[[Drawing, np.random.Generator], NDArray[np.uint8]]) -> NDArray[np.uint8]:
         return np.stack(
-            [change(shard.drawing(index), np.random.default_rng(index)).label_map() for index in range(count)]
+            [label_map(shard.drawing(index), np.random.default_rng(index)) for index in range(count)]
         )
 
-    return {"as drawn": maps(lambda drawing, _: drawing), "changed": maps(varied)}
+    return {
+        "as drawn": maps(lambda drawing, _: drawing.label_map()),
+        "traced": maps(traced),
+        "changed": maps(lambda drawing, rng: varied(drawing, rng).label_map()),
+    }
 
 
 def train(options: Options) -> None:
