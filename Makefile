@@ -28,13 +28,17 @@ export-demo: setup
 
 # The README's speed tables: what is measured on this machine, which should have nothing else to do. Reports of
 # `sfx bench` go to docs/. BUNDLE=DIR measures the published size too, exported there from CHECKPOINT=FILE where it is
-# not yet. BF16 needs a CPU that has it; BENCH='--iterations 20 --peers' does without.
+# not yet, and calibrated to INT8 beside it. BF16 needs a CPU that has it; BENCH='--iterations 20 --peers' and
+# LOW=fp32 do without.
 BENCH ?= --iterations 20 --peers --also-precision bf16
+LOW ?= bf16
 figures: setup
 	$(BIN)/sfx bench --bundle sfx/demo $(BENCH) --folder 100 --json docs/figures.json
 ifdef BUNDLE
 	test -f $(BUNDLE)/manifest.json || $(BIN)/sfx export $(CHECKPOINT) --out $(BUNDLE)
 	$(BIN)/sfx bench --bundle $(BUNDLE) $(BENCH) --json docs/figures_full.json
+	$(BIN)/sfx calibrate $(BUNDLE) --out $(BUNDLE)-int8 --high $(LOW) --target-psnr 35 --pairs 2 --groups 8 --force
+	$(BIN)/sfx bench --bundle $(BUNDLE)-int8 --precision $(LOW) --iterations 7 --peers --json docs/figures_int8.json
 endif
 	$(BIN)/python -m sfx.benchmarks.readme
 

@@ -163,12 +163,14 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
 def about_bundle(pipeline: Pipeline) -> dict[str, object]:
     """What the report says of the model; no path of this machine, since reports are shown around."""
     manifest = pipeline.bundle.manifest
+    lowering = manifest.lowering
     return {
         "name": pipeline.bundle.path.resolve().name,
         "output_size": pipeline.config.output_size,
         "source_sha256": manifest.source.get("sha256"),
         "parameters": sum(graph.parameters for graph in manifest.graphs),
         "int8_layers": sum(graph.int8_layers for graph in manifest.graphs),
+        "int8_psnr_db": None if lowering is None else min(price.psnr_db for price in lowering.prices),
     }
 
 

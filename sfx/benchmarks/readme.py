@@ -17,6 +17,7 @@ README = Path("README.md")
 REPORTS = (
     ("The demo model", Path("docs/figures.json")),
     ("The published size", Path("docs/figures_full.json")),
+    ("The published size, calibrated to INT8", Path("docs/figures_int8.json")),
 )
 """What is measured, and the report of it; one that is not there has no table."""
 BEGIN, END = "<!-- figures: written by make figures -->", "<!-- end of figures -->"
@@ -95,6 +96,11 @@ def _stage(share: Mapping[str, Any], work: Mapping[str, int]) -> tuple[str, ...]
 def _remarks(report: Report) -> Iterator[str]:
     for ceiling in report["ceilings"]:
         yield f"Peak in {ceiling['precision']}: {ceiling['gflops']:.0f} GFLOP/s, in a convolution."
+    if report["bundle"]["int8_layers"]:
+        yield (
+            f"{report['bundle']['int8_layers']} layers in INT8, pictures at least "
+            f"{report['bundle']['int8_psnr_db']:.1f} dB from FP32 when it was calibrated."
+        )
     for quality in report["quality"]:
         yield (
             f"Pictures in {quality['precision']} are {quality['psnr_db']:.1f} dB from those in {quality['against']}."

@@ -31,7 +31,7 @@ def report() -> Report:
     encoders = {"appearance_encoder": 0.010, "sketch_encoder": 0.012}
     return Report(
         environment={"cpu": "a cpu", "cores": 2, "python": "3.11.9", "packages": {"openvino": "2025.4"}},
-        bundle={"output_size": 64, "parameters": 12_300_000},
+        bundle={"output_size": 64, "parameters": 12_300_000, "int8_layers": 0, "int8_psnr_db": None},
         cases=[
             case("first", 1, {**encoders, "synthesis": 0.020}),
             case("first", 2, {**encoders, "synthesis": 0.040}),
@@ -86,6 +86,15 @@ def test_both_sizes_have_a_table(report: Report, tmp_path: Path) -> None:
     block = tables(tmp_path)
     assert block.index("The demo model") < block.index("The published size")
     assert "faces a second" not in block
+    assert "INT8, pictures" not in block
+
+
+def test_a_table_in_int8_says_its_price(report: Report, tmp_path: Path) -> None:
+    write_json(
+        replace(report, bundle={**report.bundle, "int8_layers": 5, "int8_psnr_db": 39.24}),
+        tmp_path / REPORTS[2][1],
+    )
+    assert "5 layers in INT8, pictures at least 39.2 dB from FP32 when it was calibrated." in tables(tmp_path)
 
 
 def test_only_what_is_between_the_markers_changes() -> None:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import numpy_helper
 
+from sfx.benchmarks.bench import about_bundle
 from sfx.calibration.calibrate import GRAPHS, PROOF, SET, Request, calibrate, prices_of
 from sfx.calibration.draft import Draft
 from sfx.calibration.drawing import Fp32Faces, draw_with
@@ -31,6 +32,7 @@ from sfx.engines.manifest import MANIFEST
 from sfx.engines.manifest_reading import read_manifest
 from sfx.engines.verify import verify_bundle
 from sfx.errors import BudgetError, BundleError, EngineError, MissingPackageError, ParityError
+from sfx.runtime.pipeline import load
 from tests.calibration.conftest import TARGET_DB, Calibrated
 
 BACKENDS = ("openvino", "onnxruntime")
@@ -107,6 +109,9 @@ def test_the_bundle_is_an_ordinary_one(
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert "layers quantised to int8" in done.output
+    with load(path) as pipeline:
+        about = about_bundle(pipeline)
+    assert about["int8_psnr_db"] == min(price.psnr_db for price in calibrated.result.lowering.prices)
 
 
 def test_verify_finds_a_lowered_graph_that_does_less_well(calibrated: Calibrated, tmp_path: Path) -> None:
