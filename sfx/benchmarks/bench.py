@@ -4,8 +4,7 @@ Cases: `interactive`, a new sketch with kept appearance codes, is what a person 
 `first`, a new sketch and a new photo; `preview`, a new sketch drawn at a quarter of its side. In a round
 every case and peer has its turn, one after the other, so that a slow moment of the machine falls on all of
 them; ratios are taken within rounds. A turn is two runs, of which the second counts: the first brings back
-what the others' turns drove out of the caches and out of mapped memory. Counting the first, the case after the
-eager original took 1180 ms and the same stages in the next case 990 ms.
+what the others' turns drove out of the caches and out of mapped memory.
 """
 
 from __future__ import annotations

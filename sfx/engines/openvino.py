@@ -57,9 +57,10 @@ class OpenVinoEngine:
         self._graph = graph
         self.device = str(device)
         self.precision = precision
-        # In BF16 the fast forms are as near to FP32 (51.4 dB, direct 52.2), but live on the last-level cache: sketch
-        # encoders and synthesis took 560 instead of 750 ms, and 1010 while others on the same chip used it up. In FP32
-        # it was 930 or 1130 instead of 1480.
+        # In BF16 the fast forms are as near to FP32 (51.4 dB, direct 52.2), but not always faster: where they were
+        # measured they run in one of two modes, which change every few seconds, perhaps with what others on the chip
+        # leave of the last-level cache. Sketch encoders and synthesis took 560 or 1010 ms instead of 750; in FP32 930
+        # or 1130 instead of 1480.
         self._fast_forms = precision == "fp32" and (calls is None or calls > _FEW_CALLS)
         self.inputs = {spec.name: spec for spec in graph.inputs}
         self.outputs = {spec.name: spec for spec in graph.wanted(output)}
