@@ -235,7 +235,7 @@ def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: 
     bundle = Bundle.open(MODEL)
     proof = read_arrays(bundle, bundle.manifest.proof)
     with torch.inference_mode():
-        scores, _ = InterpreterGraph(recover(MODEL))(torch.from_numpy(proof["ink"]))
+        scores, _ = InterpreterGraph(recover(bundle))(torch.from_numpy(proof["ink"]))
     np.testing.assert_array_equal(scores.numpy(), proof["scores"])
 
     out = tmp_path / "run"
@@ -256,7 +256,7 @@ def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: 
 
 def test_a_bundle_of_another_network_is_not_begun_from(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="interpreter"):
-        recover(bundle.path)
+        recover(bundle)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -22,8 +22,7 @@ from sfx.export.demo.run_state import CHECKPOINT
 from sfx.export.exporter import PROOF
 from sfx.export.graphs import Graph
 from sfx.export.interpreter.drawing import SIDE
-from sfx.export.interpreter.network import InterpreterNet
-from sfx.export.interpreter.recover import folded
+from sfx.export.interpreter.network import InterpreterNet, folded, untrained
 from sfx.export.onnx_files import write_onnx
 from sfx.export.proof import prove_engine
 from sfx.labels import CLASSES as LABEL_CLASSES
@@ -79,14 +78,15 @@ def read_run(run: Path) -> Trained:
     if not path.is_file():
         raise InputError(f"{run}: expected a training run with a {CHECKPOINT}, found none")
     state = torch.load(path, map_location="cpu", weights_only=True)
-    network = folded(InterpreterNet()) if state["begun_from"] else InterpreterNet()
+    begun_from = state.get("begun_from", "")  # not in runs from before there was a way to
+    network = untrained(begun_from)
     network.load_state_dict(state["averaged"])
     source = {
         "trained on": "portraits drawn by sfx.calibration.portraits",
         "steps": state["step"],
         "minutes": round(state["seconds"] / 60, 1),
         "seed": state["seed"],
-        **({"begun_from": state["begun_from"]} if state["begun_from"] else {}),
+        **({"begun_from": begun_from} if begun_from else {}),
     }
     return Trained(deployable(network), source)
 

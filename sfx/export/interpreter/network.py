@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CLASSES = 23
 """Background, which is never trained, and the 22 classes."""
@@ -142,3 +143,19 @@ class InterpreterNet(nn.Module):
 
 def _doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def folded(network: InterpreterNet) -> InterpreterNet:
+    """The network in evaluation mode, in place, each BatchNorm folded into its convolution and left as an identity."""
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, ConvUnit | Residual) and isinstance(module.norm, nn.BatchNorm2d):
+            # Fused modules keep their names; what was the norm does nothing any more.
+            module.conv = fuse_conv_bn_eval(module.conv, module.norm)
+            module.norm = nn.Identity()  # type: ignore[assignment]
+    return network
+
+
+def untrained(begun_from: str) -> InterpreterNet:
+    """A network for a run's weights: folded where the run began from a bundle, as a bundle's is."""
+    return folded(InterpreterNet()) if begun_from else InterpreterNet()

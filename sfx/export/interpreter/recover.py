@@ -7,46 +7,34 @@ low rates of going on it needs none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
 from onnx import numpy_helper
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sfx.engines.bundle import Bundle
 from sfx.errors import BundleError
-from sfx.export.interpreter.network import ConvUnit, InterpreterNet, Residual
+from sfx.export.interpreter.network import InterpreterNet, folded
 from sfx.runtime.interpreter.interpreting import GRAPH
 
 _PREFIX = "network."
 
 
-def folded(network: InterpreterNet) -> InterpreterNet:
-    """The network in evaluation mode, in place, each BatchNorm folded into its convolution and left as an identity."""
-    network.eval()
-    for module in network.modules():
-        if isinstance(module, ConvUnit | Residual) and isinstance(module.norm, nn.BatchNorm2d):
-            # Fused modules keep their names; what was the norm does nothing any more.
-            module.conv = fuse_conv_bn_eval(module.conv, module.norm)
-            module.norm = nn.Identity()  # type: ignore[assignment]
-    return network
-
-
-def recover(path: Path) -> InterpreterNet:
-    """The folded network of the bundle at `path`. Raises BundleError where it holds another one, or is damaged."""
-    bundle = Bundle.open(path)
+def recover(bundle: Bundle) -> InterpreterNet:
+    """The folded network of a bundle. Raises BundleError where it holds another one, or is damaged."""
+    entry = next((graph for graph in bundle.manifest.graphs if graph.name == GRAPH), None)
+    if entry is None:
+        found = ", ".join(graph.name for graph in bundle.manifest.graphs)
+        raise BundleError(f"{bundle.path}: expected a bundle with the graph {GRAPH}, found {found}")
     network = folded(InterpreterNet())
-    weights = _weights(onnx.load(bundle.checked(bundle.manifest.graph(GRAPH).file)).graph)
+    weights = _weights(onnx.load(bundle.checked(entry.file)).graph)
     wanted = network.state_dict()
-    found = {name: value for name, value in weights.items() if name in wanted}
     try:
-        network.load_state_dict(found)
+        network.load_state_dict({name: value for name, value in weights.items() if name in wanted})
     except RuntimeError as error:
         raise BundleError(
-            f"{path}: expected the interpreter's network of this version of sfx, found another"
+            f"{bundle.path}: expected the interpreter's network of this version of sfx, found another"
         ) from error
     return network
 

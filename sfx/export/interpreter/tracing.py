@@ -21,11 +21,10 @@ PENS = (2, 2, 2, 3, 4)
 def traced(drawing: Drawing, rng: Rng) -> NDArray[np.uint8]:
     """uint8 (256, 256): the label map of the traced strokes, UNSCORED where no line of the drawing is near."""
     truth = drawing.label_map()
+    if not truth.any():
+        return truth
     ink = drawing.label_map(WORKING_SIDE, int(rng.choice(PENS))) > 0
-    strokes = trace_ink(ink) if ink.any() else []
-    if not strokes or not truth.any():
-        return np.zeros_like(truth)
-    lines = draw_paths([stroke.path for stroke in strokes], SIDE) >= 0
+    lines = draw_paths([stroke.path for stroke in trace_ink(ink)], SIDE) >= 0
     distance, (row, column) = ndimage.distance_transform_edt(truth == 0, return_indices=True)
     labels = np.where(distance <= REACH, truth[row, column], np.uint8(UNSCORED))
     return np.where(lines, labels, np.uint8(0))

@@ -22,8 +22,8 @@ from sfx.export.demo.trainable import use_channels_last
 from sfx.export.interpreter.batches import Batch, BatchSource, batch_of
 from sfx.export.interpreter.dataset import open_shards
 from sfx.export.interpreter.drawing import Drawing
-from sfx.export.interpreter.network import InterpreterNet
-from sfx.export.interpreter.recover import described, folded, recover
+from sfx.export.interpreter.network import InterpreterNet, untrained
+from sfx.export.interpreter.recover import described, recover
 from sfx.export.interpreter.scoring import accuracy, class_weights, family_table, loss_of
 from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.varying import varied
@@ -192,13 +192,15 @@ def _stored(run: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
-def _beginning(bundle: Path | None, state: dict[str, Any] | None) -> tuple[InterpreterNet, str]:
+def _beginning(path: Path | None, state: dict[str, Any] | None) -> tuple[InterpreterNet, str]:
     """The network to start with, in the form that the run trains, and what it was begun from; "" for nothing."""
     if state is not None:
-        return (folded(InterpreterNet()) if state["begun_from"] else InterpreterNet()), state["begun_from"]
-    if bundle is None:
-        return InterpreterNet(), ""
-    return recover(bundle), described(Bundle.open(bundle).manifest.source)
+        begun_from = state.get("begun_from", "")  # not in runs from before there was a way to
+        return untrained(begun_from), begun_from
+    if path is None:
+        return untrained(""), ""
+    bundle = Bundle.open(path)
+    return recover(bundle), described(bundle.manifest.source)
 
 
 def _held_out(folder: Path) -> dict[str, NDArray[np.uint8]]:
