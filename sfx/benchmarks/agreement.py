@@ -1,4 +1,9 @@
-"""Whether a drawing means the same whatever file it comes in: small, large, or as vector strokes."""
+"""Whether a drawing means the same whatever file it comes in: small, large, or as vector strokes.
+
+A picture of two lines that touch does not tell which of them a pixel at that place is of, nor do vectors and traced
+lines lie on the same pixels there. How much of the difference is that, a reader tells who knows every pixel's class,
+and differs all the same: see `Knowing`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfx.benchmarks.confusion import FAMILY_OF
+from sfx.labels import MAX_LABEL
 from sfx.runtime.interpreter import Interpreter
+from sfx.runtime.interpreter.evidence import SCORE_STEP
 from sfx.runtime.interpreter.strokes import Placement, Sketch, Stroke
 
 if TYPE_CHECKING:
@@ -31,13 +38,35 @@ class Agreement:
     form: str
     same: float
     """Pixels whose nearest stroke got the same class."""
+    same_at_best: float
+    """As `same`, if every pixel's class were known: what is left to tracing."""
     mapped: float
     """Of the pixels that both label maps ink, as the model reads them, those with the same class."""
+    mapped_at_best: float
+    """As `mapped`, if every pixel's class were known."""
     near: float
     """Pixels whose class this form has at them or not further than a pen's width away: where lines of two classes
     touch, a pixel is as much of one as of the other."""
     right: float
     """Pixels whose family is right in this form."""
+
+
+class Knowing(Interpreter):
+    """Traces and decides as any interpreter does, from the true class of every pixel instead of a network's guess."""
+
+    def __init__(self, like: Interpreter, drawing: Drawing) -> None:
+        from scipy import ndimage
+
+        super().__init__(like.choice, like.bundle)
+        truth = drawing.label_map()
+        row, column = ndimage.distance_transform_edt(truth == 0, return_distances=False, return_indices=True)
+        self._classes: NDArray[np.uint8] = truth[row, column]
+
+    def scores(self, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Full marks for the class of the nearest line, 8 nats less for the others, nothing beside the ink."""
+        ids = np.arange(1, MAX_LABEL + 1, dtype=np.uint8)[:, None, None]
+        marks = np.where(self._classes == ids, np.uint8(255), np.uint8(255 - round(8 / SCORE_STEP)))
+        return np.where(ink, marks, np.uint8(0))
 
 
 def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> Iterator[Agreement]:
@@ -46,18 +75,27 @@ def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> 
         for drawing in members:
             truth = drawing.label_map(SIDE, 2)
             ink = truth > 0
-            reference = interpreter.interpret(_picture(drawing, SIDE))
+            files = {f"{side} px": _picture(drawing, side) for side in (SIDE, *OTHER_SIDES)}
+            read, at_best = (
+                {form: reader.interpret(file) for form, file in files.items()}
+                | {"svg": reader.interpret(_vectors(drawing))}
+                for reader in (interpreter, Knowing(interpreter, drawing))
+            )
+            reference, best_reference = (forms.pop(f"{SIDE} px") for forms in (read, at_best))
             wanted = _labels_at(reference, ink)
-            forms = {f"{side} px": interpreter.interpret(_picture(drawing, side)) for side in OTHER_SIDES}
-            forms["svg"] = interpreter.interpret(_vectors(drawing))
-            for form, sketch in forms.items():
+            wanted_at_best = _labels_at(best_reference, ink)
+            for form, sketch in read.items():
                 found = _labels_at(sketch, ink)
-                same = found == wanted
-                near = has_nearby(found, wanted, ink)
-                right = FAMILY_OF[found] == FAMILY_OF[truth[ink]]
-                mapped = same_in_maps(reference, sketch)
+                best = at_best[form]
                 yield Agreement(
-                    style, form, float(same.mean()), mapped, float(near.mean()), float(right.mean())
+                    style,
+                    form,
+                    same=float((found == wanted).mean()),
+                    same_at_best=float((_labels_at(best, ink) == wanted_at_best).mean()),
+                    mapped=same_in_maps(reference, sketch),
+                    mapped_at_best=same_in_maps(best_reference, best),
+                    near=float(has_nearby(found, wanted, ink).mean()),
+                    right=float((FAMILY_OF[found] == FAMILY_OF[truth[ink]]).mean()),
                 )
 
 
@@ -127,6 +165,9 @@ def _picture(drawing: Drawing, side: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(surface.makeImageSnapshot().toarray()[..., :3])
 
 
+SHARES = ("same", "same_at_best", "mapped", "mapped_at_best", "near", "right")
+
+
 def by_form(agreed: list[Agreement]) -> dict[str, dict[str, float | int]]:
     """Means over the drawings by style and form, as JSON content."""
     groups: dict[str, list[Agreement]] = {}
@@ -135,10 +176,7 @@ def by_form(agreed: list[Agreement]) -> dict[str, dict[str, float | int]]:
     return {
         name: {
             "drawings": len(members),
-            "same": float(np.mean([one.same for one in members])),
-            "mapped": float(np.mean([one.mapped for one in members])),
-            "near": float(np.mean([one.near for one in members])),
-            "right": float(np.mean([one.right for one in members])),
+            **{share: float(np.mean([getattr(one, share) for one in members])) for share in SHARES},
         }
         for name, members in groups.items()
     }

@@ -18,8 +18,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from sfx.benchmarks.agreement import SIDE as REFERENCE_SIDE
-from sfx.benchmarks.agreement import Agreement, agreements, by_form
+from sfx.benchmarks.agreement import SHARES, Agreement, agreements, by_form
 from sfx.benchmarks.confusion import FAMILY_OF, MISSED, confusion_picture
 from sfx.cli_errors import OneLineErrors
 from sfx.errors import InputError
@@ -275,7 +274,7 @@ def main(
 
 
 def print_figures(figures: dict[str, Any]) -> None:
-    """A line for every real drawing, group and form."""
+    """A line for every real drawing, group and form; a form as compared with the drawing's picture of 512 px."""
     for one in figures.get("drawings", ()):
         if one["group"] == "real":
             click.echo(f"{one['name']:<32} {_shares(one)}")
@@ -288,10 +287,11 @@ def print_figures(figures: dict[str, Any]) -> None:
         error = figures["confidence"]["expected_calibration_error"]
         click.echo(f"confidence: expected calibration error {error:.3f}")
     for form, figure in figures.get("agreement", {}).items():
-        same, mapped, near, right = (100 * figure[name] for name in ("same", "mapped", "near", "right"))
+        share = {name: f"{100 * figure[name]:.1f} %" for name in SHARES}
         click.echo(
-            f"{form:<32} as at {REFERENCE_SIDE} px {same:5.1f} %, in both label maps {mapped:5.1f} %, "
-            f"within a pen's width {near:5.1f} %   family {right:5.1f} %   ({figure['drawings']} drawings)"
+            f"{form:<16} within a pen's width {share['near']}   pixel by pixel {share['same']} "
+            f"(every class known: {share['same_at_best']}), in both label maps {share['mapped']} "
+            f"({share['mapped_at_best']})   family {share['right']}   ({figure['drawings']} drawings)"
         )
 
 

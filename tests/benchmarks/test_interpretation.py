@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from sfx.benchmarks.agreement import Agreement, by_form, has_nearby, same_in_maps
+from sfx.benchmarks.agreement import Agreement, Knowing, by_form, has_nearby, same_in_maps
 from sfx.benchmarks.confusion import confusion_picture
 from sfx.benchmarks.interpretation import (
     Compared,
@@ -20,6 +20,7 @@ from sfx.benchmarks.interpretation import (
     main,
     report,
 )
+from sfx.export.interpreter.drawing import Drawing
 from sfx.runtime.interpreter import Interpreter
 from sfx.runtime.interpreter.strokes import Placement, Sketch, Stroke
 from sfx.samples import sample_label_map
@@ -103,15 +104,43 @@ def test_agreement_compares_sizes_and_vectors_with_the_512_px_picture(tmp_path: 
         assert figure["drawings"] == 1
         assert 0.9 < figure["same"] <= figure["near"]
         assert 0.9 < figure["mapped"] <= 1.0
+        assert 0.95 < figure["same_at_best"] <= 1.0
+        assert 0.95 < figure["mapped_at_best"] <= 1.0
         assert figure["right"] > 0.9
 
 
 def test_agreement_falls_where_labels_differ() -> None:
-    half = Agreement("clean", "svg", 0.5, 0.6, 0.7, 0.9)
-    whole = Agreement("clean", "svg", 1.0, 1.0, 1.0, 1.0)
+    half = Agreement(
+        "clean", "svg", same=0.5, same_at_best=0.8, mapped=0.6, mapped_at_best=0.9, near=0.7, right=0.9
+    )
+    whole = Agreement(
+        "clean", "svg", same=1.0, same_at_best=1.0, mapped=1.0, mapped_at_best=1.0, near=1.0, right=1.0
+    )
     assert by_form([half, whole]) == {
-        "clean, svg": {"drawings": 2, "same": 0.75, "mapped": 0.8, "near": 0.85, "right": 0.95}
+        "clean, svg": {
+            "drawings": 2,
+            "same": 0.75,
+            "same_at_best": 0.9,
+            "mapped": 0.8,
+            "mapped_at_best": 0.95,
+            "near": 0.85,
+            "right": 0.95,
+        }
     }
+
+
+def test_a_reader_that_knows_the_classes_errs_only_where_lines_touch() -> None:
+    lines = [
+        np.array([[10.5, 50.5], [120.5, 50.5]], np.float32),
+        np.array([[120.5, 50.5], [120.5, 200.5]], np.float32),
+    ]
+    drawing = Drawing.of(lines, [10, 17])
+    vectors = Sketch(tuple(Stroke(line) for line in lines), Placement.fit(256, 256))
+    with Interpreter() as interpreter:
+        knowing = Knowing(interpreter, drawing)
+        assert [stroke.label for stroke in knowing.interpret(vectors).strokes] == [10, 17]
+        swapped = Knowing(interpreter, Drawing.of(lines, [7, 6]))
+        assert [stroke.label for stroke in swapped.interpret(vectors).strokes] == [6, 7]
 
 
 def test_label_maps_are_compared_where_both_are_inked() -> None:

@@ -62,9 +62,10 @@ class Interpreter:
         """What the strokes without a label mean, numbered among themselves, with all strokes in view."""
         ink = draw_paths([stroke.path for stroke in strokes], int(CANVAS_UNITS)) >= 0
         unknown = tuple(stroke for stroke in strokes if stroke.label is None)
-        return decide(gather_evidence(unknown, self._scores(ink)))
+        return decide(gather_evidence(unknown, self.scores(ink)))
 
-    def _scores(self, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    def scores(self, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Ink bool (256, 256) -> what the network says of every inked pixel, uint8 (22, 256, 256)."""
         if self._engine is None:
             self._engine = self.choice.load(self.bundle, GRAPH)
         return np.asarray(self._engine({"ink": ink[None].astype(np.uint8)})["scores"][0])
