@@ -175,7 +175,8 @@ def _truncation(_: click.Context, __: click.Parameter, text: str | None) -> floa
 @click.option(
     "--preview",
     is_flag=True,
-    help="Draw a quarter of a side as <sketch>_preview.png, without the layers above: sooner, and not quite the face.",
+    help="Draw a quarter of a side, or half of it for a larger --size, as <sketch>_preview.png, without the layers "
+    "above: sooner, and not quite the face.",
 )
 @click.option("--couple", is_flag=True, help="Also write sketch | face | reference side by side.")
 @click.option("--save-codes", is_flag=True, help="Also write the codes, <sketch>_codes.npy.")

@@ -7,7 +7,11 @@ treats any of them apart: export, run and bench read these numbers and nothing e
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+PREVIEWS: Mapping[str, int] = {"preview": 4, "half_preview": 2}
+"""Outputs of synthesis that are what its layers up to a smaller side have drawn, and what part of the side that is."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ class ModelConfig:
         return 2 * int(math.log2(self.output_size)) - 2
 
     @property
-    def preview_size(self) -> int:
-        """Side of a preview in pixels: a quarter of the picture's."""
-        return max(4, self.output_size // 4)
+    def preview_sides(self) -> dict[str, int]:
+        """Sides of the previews in pixels, smallest first: a quarter and a half of the picture's."""
+        return {name: max(4, self.output_size // divisor) for name, divisor in PREVIEWS.items()}
 
     @property
     def label_count(self) -> int:

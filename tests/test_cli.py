@@ -75,6 +75,9 @@ def test_run_draws_a_preview_under_a_name_of_its_own(here: Path, bundle: Bundle,
     refused = sfx(*arguments, bundle_copy)
     assert refused.exit_code == 1
     assert "expected an output 'preview', found ['image']; an earlier sfx wrote the bundle" in refused.stderr
+    half = sfx(*arguments, bundle.path, "--size", "32")
+    assert half.exit_code == 0, half.output
+    assert Image.open(here / "sketch_preview.png").size == (32, 32)
 
 
 def test_run_on_folders(here: Path, bundle: Bundle) -> None:

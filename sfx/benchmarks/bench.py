@@ -1,9 +1,9 @@
 """Latency of a bundle: by stage and by case, interleaved with its peers in one run.
 
 Cases: `interactive`, a new sketch with kept appearance codes, is what a person who draws waits for;
-`first`, a new sketch and a new photo; `preview`, a new sketch drawn at a quarter of its side. In a round
-every case and peer has its turn, one after the other, so that a slow moment of the machine falls on all of
-them; ratios are taken within rounds. A turn is two runs, of which the second counts: the first brings back
+`first`, a new sketch and a new photo; `preview` and `half_preview`, a new sketch drawn at a part of its side.
+In a round every case and peer has its turn, one after the other, so that a slow moment of the machine falls on all
+of them; ratios are taken within rounds. A turn is two runs, of which the second counts: the first brings back
 what the others' turns drove out of the caches and out of mapped memory.
 """
 
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from sfx.benchmarks.arithmetic import multiply_adds
 from sfx.benchmarks.environment import describe
 from sfx.benchmarks.folder import FolderRun, run_folder
 from sfx.benchmarks.machine import Ceilings, measure_ceilings
+from sfx.config import PREVIEWS
 from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle
 from sfx.engines.recorded import difference
@@ -34,8 +36,6 @@ from sfx.samples import sample_pairs
 from sfx.signal_to_noise import psnr
 
 STAGES = ("sketch_encoder", "appearance_encoder", "synthesis")
-PREVIEW = "preview"
-"""The case, its stage, and the output of synthesis that it draws."""
 QUALITY_FACES = 4
 
 T = TypeVar("T")
@@ -134,8 +134,7 @@ def run_bench(pipeline: Pipeline, plan: Plan) -> Report:
             left_out += [line for line in missing if line not in left_out]
     cases = run_rounds(runners, plan.iterations, plan.warmup)
     quality = [_quality(pipeline, other) for other in others]
-    if _draws_previews(bundle):
-        quality.append(_preview_quality(pipeline))
+    quality += [_preview_quality(pipeline, name) for name in previews_of(bundle)]
     for other in others:
         other.close()
     folder = run_folder(pipeline, plan.folder, max(plan.batches)) if plan.folder else None
@@ -184,14 +183,14 @@ def _quality(first: Pipeline, other: Pipeline) -> Quality:
     )
 
 
-def _preview_quality(pipeline: Pipeline) -> Quality:
+def _preview_quality(pipeline: Pipeline, name: str) -> Quality:
     """Previews against the faces averaged to their side, as `--size` gives them."""
-    side, precision = pipeline.config.preview_size, pipeline.choice.precision
+    side, precision = pipeline.config.preview_sides[name], pipeline.choice.precision
     samples = list(_sample_codes(pipeline))
     expected = np.stack([shrink(face, side) for codes in samples for face in pipeline.synthesize(codes)])
-    found = np.concatenate([pipeline.preview(codes) for codes in samples])
+    found = np.concatenate([pipeline.preview(codes, name) for codes in samples])
     return Quality(
-        f"{precision} as previews",
+        f"{precision} as {name.replace('_', ' ')}s",
         f"{precision} averaged to {side} px",
         psnr(expected, found, 255.0),
         int(difference(expected, found)),
@@ -229,7 +228,7 @@ def run_rounds(runners: Sequence[Runner], iterations: int, warmup: int) -> list[
 
 
 def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
-    """The cases `interactive` and `first` of a bundle, and `preview` where it has them, at one batch size."""
+    """The cases `interactive` and `first` of a bundle, and those of the previews that it has, at one batch size."""
     config = pipeline.config
     label_maps, photos = sample_pairs(batch, config.encoder_size, config.appearance_size)
     kept = pipeline.encode_appearance(photos)
@@ -253,24 +252,22 @@ def pipeline_runners(pipeline: Pipeline, batch: int) -> list[Runner]:
         return watch.times
 
     cases = {"interactive": with_kept_appearance("synthesis", pipeline.synthesize), "first": first}
-    if _draws_previews(pipeline.bundle):
-        cases[PREVIEW] = with_kept_appearance(PREVIEW, pipeline.preview)
+    for name in previews_of(pipeline.bundle):
+        cases[name] = with_kept_appearance(name, partial(pipeline.preview, name=name))
     choice = pipeline.choice
     about = (batch, choice.backend, str(choice.device), choice.precision)
     return [Runner(name, *about, case) for name, case in cases.items()]
 
 
-def _draws_previews(bundle: Bundle) -> bool:
-    """Whether the bundle's synthesis has previews: those of earlier versions of sfx do not."""
-    return any(spec.name == PREVIEW for spec in bundle.manifest.graph("synthesis").outputs)
+def previews_of(bundle: Bundle) -> list[str]:
+    """The previews that a bundle's synthesis draws: one of an earlier sfx lacks some. Each is a case, and its stage."""
+    return [spec.name for spec in bundle.manifest.graph("synthesis").outputs if spec.name in PREVIEWS]
 
 
 def _work(bundle: Bundle) -> dict[str, int]:
     """Multiply-adds of each stage for one face."""
     work = {graph: multiply_adds(bundle, graph) for graph in STAGES}
-    if _draws_previews(bundle):
-        work[PREVIEW] = multiply_adds(bundle, "synthesis", output=PREVIEW)
-    return work
+    return work | {name: multiply_adds(bundle, "synthesis", output=name) for name in previews_of(bundle)}
 
 
 class Stopwatch:

@@ -13,6 +13,7 @@ import numpy as np
 from sfx.benchmarks.bench import Case, Report
 from sfx.benchmarks.charts import Bar, bars, curves, scatter
 from sfx.benchmarks.report import OWN_CASES, memory, ratios, shares_of_peak, summary_ms, to_json
+from sfx.config import PREVIEWS
 from sfx.runtime.pictures import write_text
 
 _STYLE = """
@@ -48,6 +49,7 @@ def _sections(report: Report) -> Iterator[tuple[str, str]]:
     yield "Latency, every run", _latency(report)
     yield "Stages", _stages(report)
     yield "Batch scaling", _scaling(report.cases)
+    yield "Cost by output size", _by_output_size(report)
     yield "Precision against quality", _quality(report)
     yield "How far from this machine's peak", _roofline(report)
     yield "A folder of pairs", _folder(report)
@@ -109,6 +111,19 @@ def _scaling(cases: Sequence[Case]) -> str:
             if len(points) > 1:
                 lines.append((f"{name}, {precision}", points))
     return curves("ms a face", lines, "batch") if lines else ""
+
+
+def _by_output_size(report: Report) -> str:
+    """A new sketch with a kept appearance, one face: its previews, and the face."""
+    shares = {"interactive": 1, **PREVIEWS}
+    found: dict[str, list[tuple[float, float]]] = {}
+    for case in report.cases:
+        runner = case.runner
+        if runner.name in shares and runner.batch == 1:
+            side = float(str(report.bundle["output_size"])) / shares[runner.name]
+            found.setdefault(runner.precision, []).append((side, 1e3 * float(np.median(case.totals))))
+    lines = [(precision, sorted(points)) for precision, points in found.items() if len(points) > 1]
+    return curves("ms a face", lines, "side in pixels") if lines else ""
 
 
 def _quality(report: Report) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sfx.benchmarks.compare import read_report
+from sfx.config import PREVIEWS
 from sfx.errors import InputError
 from sfx.runtime.pictures import write_text
 
@@ -84,8 +85,8 @@ def _case(case: Mapping[str, Any], ratios: Sequence[Mapping[str, Any]]) -> tuple
 
 
 def _is_shown(share: Mapping[str, Any]) -> bool:
-    """Each stage once: `first` has all of them but the preview."""
-    return bool(share["batch"] == 1 and (share["name"] == "first" or share["stage"] == "preview"))
+    """Each stage once: `first` has all of them but the previews."""
+    return bool(share["batch"] == 1 and (share["name"] == "first" or share["stage"] in PREVIEWS))
 
 
 def _stage(share: Mapping[str, Any], work: Mapping[str, int]) -> tuple[str, ...]:

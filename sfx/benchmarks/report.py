@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sfx.benchmarks.bench import PREVIEW, Case, Report
+from sfx.benchmarks.bench import Case, Report
 from sfx.benchmarks.peers import EAGER
+from sfx.config import PREVIEWS
 from sfx.runtime.pictures import write_text
 
 SCHEMA = 1
-OWN_CASES = ("interactive", "first", PREVIEW)
+OWN_CASES = ("interactive", "first", *PREVIEWS)
 
 
 def summary_ms(seconds: Sequence[float]) -> dict[str, float]:
@@ -42,7 +43,7 @@ def ratios(cases: Sequence[Case]) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for peer in (case for case in cases if case.runner.name == EAGER):
         for case in cases:
-            if case.runner.name in (EAGER, PREVIEW) or case.runner.batch != peer.runner.batch:
+            if case.runner.name in (EAGER, *PREVIEWS) or case.runner.batch != peer.runner.batch:
                 continue
             rounds = np.asarray(peer.totals) / np.asarray(case.totals)
             median, low, high = float(np.median(rounds)), float(rounds.min()), float(rounds.max())
@@ -165,7 +166,7 @@ def _findings(report: Report) -> Iterator[str]:
             f"{ceiling.copy_gb:.0f} GB/s copying"
         )
     for share in shares_of_peak(report):
-        if share["name"] == "first" or share["stage"] == PREVIEW:
+        if share["name"] == "first" or share["stage"] in PREVIEWS:
             yield (
                 f"  {share['stage']} in {share['precision']}, batch {share['batch']}: {share['gflops']:.0f} GFLOP/s of "
                 f"direct arithmetic, {share['share']:.2f} of that"

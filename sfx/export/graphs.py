@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sfx.config import ModelConfig
+from sfx.config import PREVIEWS, ModelConfig
 from sfx.engines.manifest import TensorSpec
 from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse
 
@@ -23,9 +23,9 @@ IMAGE_FLOAT = "image_float"
 
 Parity is measured on it, since whole bytes would hide a small error and double a rounding one.
 """
-PREVIEW_FLOAT = "preview_float"
-"""The same of the preview: the RGB that the skip branch has accumulated at a quarter of the picture's side."""
-PICTURE_FLOATS = (IMAGE_FLOAT, PREVIEW_FLOAT)
+PREVIEW_FLOATS = {name: f"{name}_float" for name in PREVIEWS}
+"""The same of each preview: the RGB that the skip branch has accumulated at a part of the picture's side."""
+PICTURE_FLOATS = (IMAGE_FLOAT, *PREVIEW_FLOATS.values())
 """What parity of pictures is measured on; not kept in the recorded proof."""
 
 
@@ -87,21 +87,21 @@ class Mapping(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """codes (B, n_styles, width) -> image uint8 RGB (B, H, W, 3), preview (B, H / 4, W / 4, 3), and both as floats.
+    """codes (B, n_styles, width) -> image uint8 RGB (B, H, W, 3), each preview (B, side, side, 3), and all as floats.
 
-    The preview is what the layers up to its size have drawn, no smaller copy of the image: whoever wants it alone
+    A preview is what the layers up to its size have drawn, no smaller copy of the image: whoever wants it alone
     need not compute the layers above.
     """
 
     def __init__(self, model: Spse) -> None:
         super().__init__()
         self.decoder = model.decoder
-        self.sizes = model.config.output_size, model.config.preview_size
+        self.sides = model.config.output_size, *model.config.preview_sides.values()
 
-    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, codes: Tensor) -> tuple[Tensor, ...]:
         sums = {rgb.shape[-1]: rgb for rgb in self.decoder.skips(codes)}
-        image_float, preview_float = (sums[size] for size in self.sizes)
-        return _to_bytes(image_float), _to_bytes(preview_float), image_float, preview_float
+        floats = [sums[side] for side in self.sides]
+        return *map(_to_bytes, floats), *floats
 
 
 def _to_bytes(image: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ def graphs(config: ModelConfig) -> tuple[Graph, ...]:
     """The graphs of a bundle; batch, the first axis of every tensor, is dynamic (-1)."""
     width, layers, split = config.style_width, config.n_styles, config.geometry_layers
     side, photo, out = config.encoder_size, config.appearance_size, config.output_size
-    small = config.preview_size
+    pictures = {"image": out, **config.preview_sides}
     return (
         Graph(
             "sketch_encoder",
@@ -152,14 +152,11 @@ def graphs(config: ModelConfig) -> tuple[Graph, ...]:
         Graph(
             "synthesis",
             (TensorSpec("codes", "float32", (-1, layers, width)),),
-            (
-                TensorSpec("image", "uint8", (-1, out, out, 3), (0, 255)),
-                TensorSpec("preview", "uint8", (-1, small, small, 3), (0, 255)),
-            ),
+            tuple(TensorSpec(name, "uint8", (-1, n, n, 3), (0, 255)) for name, n in pictures.items()),
             Synthesis,
-            (
-                TensorSpec(IMAGE_FLOAT, "float32", (-1, 3, out, out)),
-                TensorSpec(PREVIEW_FLOAT, "float32", (-1, 3, small, small)),
+            tuple(
+                TensorSpec(name, "float32", (-1, 3, n, n))
+                for name, n in zip(PICTURE_FLOATS, pictures.values(), strict=True)
             ),
         ),
     )

@@ -23,7 +23,7 @@ from sfx.engines.manifest import BundleFile, GraphEntry, Measurement
 from sfx.engines.recorded import TOLERANCES, check_alive, check_tolerance, difference
 from sfx.export import reference
 from sfx.export.checkpoint import Checkpoint
-from sfx.export.graphs import IMAGE_FLOAT, PICTURE_FLOATS, PREVIEW_FLOAT, Graph
+from sfx.export.graphs import PICTURE_FLOATS, Graph
 from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse
 from sfx.export.onnx_files import expose
 from sfx.samples import sample_pairs
@@ -73,18 +73,15 @@ class Published:
         """z (B, width) -> w (B, width)."""
         return reference.mapping(z, self.state)
 
-    def pictures(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """codes (B, n_styles, width) -> image (B, 3, H, W) and preview (B, 3, H / 4, W / 4), before clamping."""
+    def pictures(self, codes: Tensor) -> dict[str, Tensor]:
+        """codes (B, n_styles, width) -> image (B, 3, H, W) and each preview (B, 3, side, side), before clamping."""
         sums = {rgb.shape[-1]: rgb for rgb in reference.skips(codes, self.state)}
-        return sums[self.config.output_size], sums[self.config.preview_size]
+        sides = {"image": self.config.output_size, **self.config.preview_sides}
+        return {name: sums[side] for name, side in sides.items()}
 
     def image(self, codes: Tensor) -> Tensor:
         """The image of `pictures` alone."""
-        return self.pictures(codes)[0]
-
-    def preview(self, codes: Tensor) -> Tensor:
-        """The preview of `pictures` alone."""
-        return self.pictures(codes)[1]
+        return self.pictures(codes)["image"]
 
     def _encode(self, prefix: str, encoder: EncoderConfig, x: Tensor) -> Tensor:
         heads = range(self.config.n_styles) if self.all_heads else encoder.heads
@@ -108,7 +105,8 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
         appearance_codes = published.appearance_codes(torch.from_numpy(appearance))
         codes = sketch_codes.clone()
         codes[:, config.geometry_layers :] += appearance_codes
-        image, preview = map(torch.cat, zip(*(published.pictures(one[None]) for one in codes), strict=True))
+        faces = [published.pictures(one[None]) for one in codes]
+        pictures = {name: torch.cat([face[name] for face in faces]) for name in faces[0]}
         w = published.mapping(torch.from_numpy(z))
     computed: dict[str, Tensor] = {
         "sketch_codes": sketch_codes,
@@ -116,10 +114,8 @@ def proof_arrays(checkpoint: Checkpoint) -> dict[str, Array]:
         "appearance_codes": appearance_codes,
         "codes": codes,
         "w": w,
-        IMAGE_FLOAT: image,
-        "image": to_bytes(image),
-        PREVIEW_FLOAT: preview,
-        "preview": to_bytes(preview),
+        **dict(zip(PICTURE_FLOATS, pictures.values(), strict=True)),
+        **{name: to_bytes(picture) for name, picture in pictures.items()},
     }
     inputs: dict[str, Array] = {"label_map": label_map, "appearance": appearance, "z": z}
     return inputs | {name: tensor.numpy() for name, tensor in computed.items()}

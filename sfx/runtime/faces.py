@@ -53,7 +53,7 @@ class Options:
     size: int | None = None
     """Side to average-pool the face to; None for the model's own."""
     preview: bool = False
-    """Draw previews, a quarter of a side, in the place of faces."""
+    """Draw previews in the place of faces: of a quarter of their side, or of half of it where `size` is larger."""
     random: RandomAppearance | None = None
     mixing: Mixing | None = None
     truncation: float | None = None
@@ -71,6 +71,12 @@ class Options:
     def ending(self) -> str:
         """Ending of a face's name in a folder: a preview does not take the place of a face."""
         return PREVIEW if self.preview else FACE
+
+    def preview_name(self, config: ModelConfig) -> str | None:
+        """The smallest preview that is as large as `size`, or None for faces."""
+        if not self.preview:
+            return None
+        return next(name for name, side in config.preview_sides.items() if side >= (self.size or 0))
 
     def companions(self) -> tuple[str, ...]:
         """Endings of the files that are written beside each face."""
@@ -103,12 +109,12 @@ def draw_faces(
     picture that cannot be used, once the faces before it were yielded.
     """
     config = pipeline.config
-    check_size(options.size, config.preview_size if options.preview else config.output_size)
+    check_size(options.size, max(config.preview_sides.values()) if options.preview else config.output_size)
     # Faces a second against one step after the other, two cores, medians of interleaved rounds: from label maps 1.12
     # times as many with the demo model, as many from drawings (1.00), four at a time (0.99) and at full size (0.98):
     # there the engines keep both cores busy. What it is for is a GPU, or more cores, that would wait for files.
     with Ahead(_read_batches(jobs, options, config)) as batches:
-        pipeline.expect(*_uses(jobs, options))
+        pipeline.expect(*_uses(jobs, options, config))
         pipeline.engine("sketch_encoder")  # the first that a face needs, while its files are read
         with Ahead(_draw_batches(pipeline, batches, options)) as drawn:
             for face in itertools.chain.from_iterable(drawn):
@@ -202,7 +208,8 @@ def _draw_batches(
             # One injected w for all, as the original does.
             w = pipeline.random_w(options.mixing.seed)
             codes = codes_of.mix(codes, w, options.mixing.layers, options.mixing.alpha)
-        pictures = pipeline.preview(codes) if options.preview else pipeline.synthesize(codes)
+        preview = options.preview_name(pipeline.config)
+        pictures = pipeline.synthesize(codes) if preview is None else pipeline.preview(codes, preview)
         yield [_Face(*parts) for parts in zip(batch, pictures, codes, strict=True)]
         drawn += len(batch)
 
@@ -213,11 +220,11 @@ def _random_w(pipeline: Pipeline, random: RandomAppearance, first: int, count: i
     return pipeline.map(codes_of.random_z(random.seed, first + count, pipeline.config.style_width)[rows])
 
 
-def _uses(jobs: Sequence[Job], options: Options) -> list[Use]:
+def _uses(jobs: Sequence[Job], options: Options, config: ModelConfig) -> list[Use]:
     """The engines that the jobs need, and how often each will be called."""
     batch = max(1, min(options.batch, len(jobs)))
     calls = math.ceil(len(jobs) / batch)
-    drawing = "preview" if options.preview else "synthesis"
+    drawing = options.preview_name(config) or "synthesis"
     uses = [Use("sketch_encoder", batch, calls), Use(drawing, batch, calls)]
     if options.random is None:
         uses.append(Use("appearance_encoder", calls=len({job.appearance for job in jobs})))

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sfx.config import ModelConfig
+from sfx.config import PREVIEWS, ModelConfig
 from sfx.engines.backends import AUTO, Choice, choose
 from sfx.engines.bundle import Bundle
 from sfx.engines.engine import Array, Engine, Feeds
@@ -26,7 +26,7 @@ from sfx.runtime.pictures import fit_appearance
 Pixels = NDArray[np.uint8]
 
 
-_OUTPUTS = {"synthesis": ("synthesis", "image"), "preview": ("synthesis", "preview")}
+_OUTPUTS = {"synthesis": ("synthesis", "image"), **{name: ("synthesis", name) for name in PREVIEWS}}
 """Parts of the pipeline that are one output of a graph; each other part is the graph of its name as a whole."""
 
 
@@ -69,7 +69,7 @@ class Pipeline:
         return self.bundle.manifest.model
 
     def engine(self, part: str) -> Engine:
-        """The engine of one part, a graph or "preview", made if this is its first use."""
+        """The engine of one part, a graph or a preview, made if this is its first use."""
         if part not in self._engines:
             self._engines[part] = self._made(self._expected.get(part) or Use(part, calls=self._calls))
         return self._engines[part]
@@ -183,13 +183,14 @@ class Pipeline:
         """codes (B, n_styles, width) -> faces (B, output_size, output_size, 3) uint8 RGB."""
         return self._run("synthesis", {"codes": np.ascontiguousarray(codes, np.float32)})["image"]
 
-    def preview(self, codes: Codes) -> Pixels:
-        """codes (B, n_styles, width) -> previews (B, preview_size, preview_size, 3) uint8 RGB, a quarter of a side.
+    def preview(self, codes: Codes, name: str = "preview") -> Pixels:
+        """codes (B, n_styles, width) -> previews (B, side, side, 3) uint8 RGB, a quarter of a face's side.
 
         What the layers up to that size have drawn: near the face, but no smaller copy of it. OpenVINO leaves the
-        layers above out, other backends compute them all the same. Raises BundleError for a bundle of an earlier sfx.
+        layers above out, other backends compute them all the same. name: "half_preview" for half a face's side.
+        Raises BundleError for a bundle of an earlier sfx.
         """
-        return self._run("preview", {"codes": np.ascontiguousarray(codes, np.float32)})["preview"]
+        return self._run(name, {"codes": np.ascontiguousarray(codes, np.float32)})[name]
 
     def draw(self, label_map: Pixels, appearance_codes: Codes) -> Pixels:
         """One face (output_size, output_size, 3) uint8 RGB from a label map and kept appearance codes."""

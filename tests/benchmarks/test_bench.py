@@ -72,7 +72,7 @@ def test_bench_of_a_bundle_with_its_peers(
     assert content["schema"] == 1
     assert {"environment", "bundle", "cases", "ratios", "cold_start_ms", "peak_rss_mb"} <= content.keys()
     cases = {(case["name"], case["batch"]): case for case in content["cases"]}
-    names = ("interactive", "first", "preview", EAGER, PLAIN_OPENVINO, ONNX_RUNTIME)
+    names = ("interactive", "first", "preview", "half_preview", EAGER, PLAIN_OPENVINO, ONNX_RUNTIME)
     assert cases.keys() == {(name, batch) for name in names for batch in (1, 2)}
     interactive, first = cases["interactive", 1], cases["first", 1]
     assert set(interactive["stages_ms"]) == {"sketch_encoder", "combine", "synthesis"}
@@ -90,8 +90,11 @@ def test_bench_of_a_bundle_with_its_peers(
             case["total_ms"]["mean"]
         )
     assert set(cases["preview", 1]["stages_ms"]) == {"sketch_encoder", "combine", "preview"}
+    assert set(cases["half_preview", 2]["stages_ms"]) == {"sketch_encoder", "combine", "half_preview"}
+    work = content["multiply_adds"]
+    assert work["preview"] < work["half_preview"] < work["synthesis"]
     # The original has no preview to hold against.
-    assert {ratio["name"] for ratio in content["ratios"]} == set(names) - {EAGER, "preview"}
+    assert {ratio["name"] for ratio in content["ratios"]} == set(names) - {EAGER, "preview", "half_preview"}
     assert content["left_out"] == [f"{COMPILED}: no C++ compiler here"]
     assert content["cold_start_ms"] > 0
     assert content["peak_rss_mb"] > 10
@@ -124,11 +127,18 @@ def test_stage_times_are_wall_time(bundle: Bundle) -> None:
 def test_another_precision_is_held_against_the_first(bundle: Bundle) -> None:
     with load(bundle.path) as pipeline:
         report = run_bench(pipeline, Plan(iterations=1, warmup=0, also_precisions=("fp32",)))
-    assert [case.runner.name for case in report.cases] == ["interactive", "first", "preview"] * 2
-    same, preview = report.quality
+    assert [case.runner.name for case in report.cases] == [
+        "interactive",
+        "first",
+        "preview",
+        "half_preview",
+    ] * 2
+    same, preview, half = report.quality
     assert (same.psnr_db, same.largest_difference) == (float("inf"), 0)
     assert (preview.precision, preview.against) == ("fp32 as previews", "fp32 averaged to 16 px")
+    assert (half.precision, half.against) == ("fp32 as half previews", "fp32 averaged to 32 px")
     assert 5 < preview.psnr_db < 60
+    assert 5 < half.psnr_db < 60
 
 
 def test_pictures_of_another_precision_differ(bundle: Bundle) -> None:

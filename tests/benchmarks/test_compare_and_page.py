@@ -146,6 +146,20 @@ def test_parts_that_were_not_measured_are_left_out(report: Report) -> None:
     assert "A folder of pairs" not in text
     assert "Precision against quality" not in text
     assert "Batch scaling" not in text
+    assert "Cost by output size" not in text
+
+
+def test_previews_and_faces_make_a_curve_of_cost_by_output_size(report: Report) -> None:
+    cases = [
+        case(name, 1, [seconds])
+        for name, seconds in (("interactive", 0.3), ("first", 0.5), ("preview", 0.1), ("half_preview", 0.2))
+    ]
+    text = page(Report(report.environment, {"output_size": 64}, cases, 1.0, 2.0))
+    (chart,) = re.findall(r"<h2>Cost by output size</h2>\s*(<svg.*?</svg>)", text, re.DOTALL)
+    heights = [float(y) for y in re.findall(r'<circle cx="[\d.]+" cy="([\d.]+)"', chart)]
+    assert len(heights) == 3
+    assert heights == sorted(heights, reverse=True)
+    assert all(f">{side}</text>" in chart for side in (16, 32, 64))
 
 
 def test_memory_growth_ignores_the_first_tenth() -> None:

@@ -19,7 +19,7 @@ def test_a_whole_bundle_verifies_on_every_backend(bundle: Bundle) -> None:
     lines = list(verify_bundle(bundle.path))
     assert sum("checksum right" in line for line in lines) == 5
     for backend in ("openvino", "onnxruntime"):
-        assert sum(f"-> {backend} fp32" in line for line in lines) == 6  # one for each output
+        assert sum(f"-> {backend} fp32" in line for line in lines) == 7  # one for each output
 
 
 def test_verify_takes_one_backend_and_refuses_an_unknown_one(bundle: Bundle) -> None:

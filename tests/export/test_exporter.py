@@ -86,20 +86,21 @@ def test_synthesis(backend: str, scale: float, bundle: Bundle, published: Publis
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("name", "side"), [("preview", 16), ("half_preview", 32)])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_preview_is_the_skip_branch_at_a_quarter(
-    backend: str, batch: int, bundle: Bundle, published: Published
+def test_previews_are_the_skip_branch_at_a_quarter_and_a_half(
+    backend: str, batch: int, name: str, side: int, bundle: Bundle, published: Published
 ) -> None:
     codes = np.random.default_rng(4).standard_normal((batch, 10, 32)).astype(np.float32)
-    expected = to_bytes(published.preview(torch.from_numpy(codes))).numpy()
-    engine = choose(backend, "cpu").load(bundle, "synthesis", output="preview")
+    expected = to_bytes(published.pictures(torch.from_numpy(codes))[name]).numpy()
+    engine = choose(backend, "cpu").load(bundle, "synthesis", output=name)
     found = engine({"codes": codes})
     engine.close()
-    assert list(found) == list(engine.outputs) == ["preview"]
-    assert found["preview"].shape == (batch, 16, 16, 3)
-    assert np.abs(found["preview"].astype(int) - expected).max() <= 1
+    assert list(found) == list(engine.outputs) == [name]
+    assert found[name].shape == (batch, side, side, 3)
+    assert np.abs(found[name].astype(int) - expected).max() <= 1
     # Not the picture at another size: that is what --size gives.
-    pooled = published.image(torch.from_numpy(codes)).unfold(2, 4, 4).unfold(3, 4, 4).mean((4, 5))
+    pooled = torch.nn.functional.avg_pool2d(published.image(torch.from_numpy(codes)), 64 // side)
     assert np.abs(expected.astype(int) - to_bytes(pooled).numpy()).max() > 10
 
 
@@ -138,7 +139,7 @@ def test_manifest_tells_the_whole_story(bundle: Bundle, checkpoint: Checkpoint) 
     assert links == {"published -> deployable", "deployable -> openvino", "deployable -> onnxruntime"}
     assert all(measurement.error <= measurement.tolerance for measurement in manifest.parity)
     pictures = {m.tensor: m.tolerance for m in manifest.parity if m.graph == "synthesis"}
-    assert pictures == {"image_float": 1e-3, "preview_float": 1e-3}
+    assert pictures == {"image_float": 1e-3, "preview_float": 1e-3, "half_preview_float": 1e-3}
     assert {m.tolerance for m in manifest.parity if m.graph != "synthesis"} == {1e-4}
     assert manifest.source["file"] == "small.pt"
     assert manifest.tools["torch"].startswith("2.13")

@@ -168,7 +168,13 @@ def test_couple_size_and_reference(
     np.testing.assert_array_equal(couple[:, 64:], fit_appearance(reference, 32))
 
 
+@pytest.mark.parametrize(
+    ("size", "side", "name"), [(None, 16, "preview"), (16, 16, "preview"), (32, 32, "half_preview")]
+)
 def test_previews_from_files(
+    size: int | None,
+    side: int,
+    name: str,
     pipeline: Pipeline,
     published: Published,
     sketch_path: Path,
@@ -176,16 +182,16 @@ def test_previews_from_files(
     tmp_path: Path,
     made: list[Use],
 ) -> None:
-    options = Options(preview=True, couple=True)
+    options = Options(preview=True, couple=True, size=size)
     jobs = plan([sketch_path], photo_path, tmp_path, options.companions(), options.ending)
     list(draw_faces(pipeline, jobs, options))
     codes = torch.from_numpy(expected_codes(published, sketch_path, photo_path))
-    expected = to_bytes(published.preview(codes)).numpy()[0]
+    expected = to_bytes(published.pictures(codes)[name]).numpy()[0]
     assert_same_picture(read_picture(tmp_path / "sketch_preview.png"), expected)
-    assert read_picture(tmp_path / "sketch_couple.png").shape == (16, 48, 3)
-    assert {use.part for use in made} == {"sketch_encoder", "appearance_encoder", "preview"}
-    with pytest.raises(sfx.InputError, match="size: expected one of 16, found 32"):
-        list(draw_faces(pipeline, jobs, Options(preview=True, size=32)))
+    assert read_picture(tmp_path / "sketch_couple.png").shape == (side, 3 * side, 3)
+    assert {use.part for use in made} == {"sketch_encoder", "appearance_encoder", name}
+    with pytest.raises(sfx.InputError, match="size: expected one of 32, 16, found 64"):
+        list(draw_faces(pipeline, jobs, Options(preview=True, size=64)))
 
 
 def test_sizes_that_do_not_divide_are_refused(
