@@ -57,11 +57,7 @@ class OpenVinoEngine:
         self._graph = graph
         self.device = str(device)
         self.precision = precision
-        # In BF16 the fast forms are as near to FP32 (51.4 dB, direct 52.2), but not always faster: where they were
-        # measured they run in one of two modes, which change every few seconds, perhaps with what others on the chip
-        # leave of the last-level cache. Sketch encoders and synthesis took 560 or 1010 ms instead of 750; in FP32 930
-        # or 1130 instead of 1480.
-        self._fast_forms = precision == "fp32" and (calls is None or calls > _FEW_CALLS)
+        self._fast_forms = calls is None or calls > _FEW_CALLS
         self.inputs = {spec.name: spec for spec in graph.inputs}
         self.outputs = {spec.name: spec for spec in graph.wanted(output)}
         # All of them: the model as it is.
@@ -114,7 +110,7 @@ class OpenVinoEngine:
         keep_outputs(model, self.outputs)
         model.reshape({name: [batch, *spec.shape[1:]] for name, spec in self.inputs.items()})
         if self._fast_forms:
-            rewrite(model)
+            rewrite(model, self.precision)
         return model
 
     def _keep_fixed(self, batch: int) -> Path | None:
@@ -127,7 +123,7 @@ class OpenVinoEngine:
         if cache is None:
             return None
         version = self._openvino.__version__.split("-")[0]
-        form = f"forms{FORMS_VERSION}" if self._fast_forms else "plain"
+        form = f"forms{FORMS_VERSION}-{self.precision}" if self._fast_forms else "plain"
         kept = cache / "openvino" / f"{self._graph.file.sha256}{self._cut}-{form}-batch{batch}-{version}"
         if (kept / "model.xml").is_file():
             return kept

@@ -151,8 +151,8 @@ def test_openvino_keeps_one_compiled_model_a_batch_size(
     kept = sorted(path.name for path in (tmp_path / "cache" / "openvino").iterdir())
     sha = bundle.manifest.graph("mapping").file.sha256
     assert len(kept) == 2
-    assert kept[0].startswith(f"{sha}-forms{FORMS_VERSION}-batch1-")
-    assert kept[1].startswith(f"{sha}-forms{FORMS_VERSION}-batch2-")
+    assert kept[0].startswith(f"{sha}-forms{FORMS_VERSION}-fp32-batch1-")
+    assert kept[1].startswith(f"{sha}-forms{FORMS_VERSION}-fp32-batch2-")
     # A second start reads the cache and not the ONNX file.
     monkeypatch.setattr(Bundle, "checked", lambda *_: pytest.fail("the ONNX file was read again"))
     again = choose("openvino").load(bundle, "mapping")

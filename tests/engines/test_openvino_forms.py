@@ -49,8 +49,8 @@ def model_of(kind: str, shape: tuple[int, ...], channels_out: int) -> openvino.M
     return openvino.Model([ops.result(convolution(kind, x, shape[1], channels_out))], [x], kind)
 
 
-def run(model: openvino.Model, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+def run(model: openvino.Model, x: NDArray[np.float32], precision: str = "f32") -> NDArray[np.float32]:
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
     return np.array(compiled({0: x})[0])
 
 
@@ -92,6 +92,25 @@ def test_other_convolutions_stay_as_they_are(kind: str, shape: tuple[int, ...], 
     before = kinds_of(model)
     assert rewrite(model) == 0
     assert kinds_of(model) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bf16_changes_wider_convolutions_only(kind: str) -> None:
+    for channels, changed in ((255, 0), (256, 1)):
+        assert rewrite(model_of(kind, (1, channels, 32, 32), 256), "bf16") == changed
+        assert rewrite(model_of(kind, (1, channels, 32, 32), 256), "fp32") == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_forms_in_bf16_stay_near(kind: str) -> None:
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("no BF16 instructions here")
+    shape = (1, 256, 32, 32)
+    x = draw(*shape)
+    exact, model = run(model_of(kind, shape, 256), x), model_of(kind, shape, 256)
+    assert rewrite(model, "bf16") == 1
+    error = np.square(run(model, x, "bf16") - exact).mean() / np.square(exact).mean()
+    assert 0 < error < 2e-3  # one layer; F(4x4, 3x3) 1e-3, the others 2e-4
 
 
 def test_padding_and_groups_other_than_the_usual_stay() -> None:

@@ -8,7 +8,7 @@ well; leaving them as they were costs 0.5 of 2.5 ms at 256 channels and 32x32.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from sfx.engines.openvino_forms.convolutions import DOUBLING, HALVING, SAME, Convolver, Form
 from sfx.engines.openvino_forms.nodes import integers, name_of
 
-FORMS_VERSION = 2
+FORMS_VERSION = 3
 """Part of the name under which a rewritten graph is kept: raise it with every change of the forms."""
 
 _ELEMENTWISE = ("Add", "Multiply", "PRelu", "Relu", "Sigmoid")
@@ -32,26 +32,38 @@ class _Choice:
     stride: int
     padding: int
     smallest_side: int
-    fewest_channels: int
+    fewest_channels: Mapping[str, int]
+    """By the precision that the plugin computes in."""
 
 
 # Full size, two cores of an AMD EPYC (Zen 4), the fastest of 12 interleaved rounds: sketch encoders 345 ms, appearance
 # encoder 345, synthesis 563. With stride 1 from 128 channels and 32x32 on only, and stride 2 from 64x64 on: 420, 397
 # and 575. F(2x2, 3x3) at 16x16, whose transformed weights take half: 356, 354 and 570.
+#
+# Rounds are not alike: some are slower by a third for all forms at once, perhaps for want of last-level cache, the
+# more so the fewer channels the forms have. In FP32 that changes no choice (medians of 13 rounds of sketch encoders
+# and synthesis: 490 and 602 ms as chosen, 486 and 615 from 128 channels on, 515 and 671 from 256 on). In BF16 it does:
+# direct 345 and 403 ms, at most 368 and 558; as in FP32 239 and 351, at most 452 and 727; from 256 channels on 252 and
+# 337, at most 335 and 425; its pictures are then 47.6 dB from FP32, direct 49.6.
 _CHOICES = (
-    _Choice(SAME, "Convolution", stride=1, padding=1, smallest_side=16, fewest_channels=64),
-    _Choice(HALVING, "Convolution", stride=2, padding=1, smallest_side=32, fewest_channels=128),
-    _Choice(DOUBLING, "ConvolutionBackpropData", stride=2, padding=0, smallest_side=32, fewest_channels=64),
+    _Choice(SAME, "Convolution", 1, 1, smallest_side=16, fewest_channels={"fp32": 64, "bf16": 256}),
+    _Choice(HALVING, "Convolution", 2, 1, smallest_side=32, fewest_channels={"fp32": 128, "bf16": 256}),
+    _Choice(
+        DOUBLING, "ConvolutionBackpropData", 2, 0, smallest_side=32, fewest_channels={"fp32": 64, "bf16": 256}
+    ),
 )
 
 
-def rewrite(model: Any) -> int:
-    """Rewrite an openvino.Model of fixed shapes in place; returns how many convolutions changed form."""
+def rewrite(model: Any, precision: str = "fp32") -> int:
+    """Rewrite an openvino.Model of fixed shapes in place; returns how many convolutions changed form.
+
+    precision: what the plugin will compute in, "fp32" or "bf16".
+    """
     changed = 0
     tokens_of = _Tokens()
     convolve = Convolver()
     for node in model.get_ordered_ops():
-        form = _form_of(node)
+        form = _form_of(node, precision)
         if form is not None:
             source = node.input_value(0)
             height, width = list(source.get_shape())[2:]
@@ -66,7 +78,7 @@ def rewrite(model: Any) -> int:
     return changed
 
 
-def _form_of(node: Any) -> Form | None:
+def _form_of(node: Any, precision: str) -> Form | None:
     """The form that a node is to take, or None where its own is faster or the only one."""
     kind = node.get_type_name()
     if kind not in ("Convolution", "ConvolutionBackpropData"):
@@ -84,7 +96,7 @@ def _form_of(node: Any) -> Form | None:
         if (
             found
             and min(height, width) >= choice.smallest_side
-            and min(wide, other) >= choice.fewest_channels
+            and min(wide, other) >= choice.fewest_channels[precision]
         ):
             return choice.form
     return None
