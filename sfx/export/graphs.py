@@ -23,10 +23,9 @@ IMAGE_FLOAT = "image_float"
 
 Parity is measured on it, since whole bytes would hide a small error and double a rounding one.
 """
-PREVIEW_FLOATS = {name: f"{name}_float" for name in PREVIEWS}
-"""The same of each preview: the RGB that the skip branch has accumulated at a part of the picture's side."""
-PICTURE_FLOATS = (IMAGE_FLOAT, *PREVIEW_FLOATS.values())
-"""What parity of pictures is measured on; not kept in the recorded proof."""
+PICTURE_FLOATS = (IMAGE_FLOAT, *(f"{name}_float" for name in PREVIEWS))
+"""It, and the same of each preview: the RGB that the skip branch has accumulated at a part of the picture's side. What
+parity of pictures is measured on; not kept in the recorded proof."""
 
 
 class SketchEncoder(nn.Module):

@@ -65,7 +65,7 @@ def test_wider_style_heads_begin_as_the_narrower_ones(bundle: Bundle, checkpoint
     wider = replace(config, face_fine=replace(config.face_fine, head_width=config.face_fine.head_width + 8))
     torch.manual_seed(0)
     model = Spse(wider).eval()
-    begin_from(bundle.path, model)
+    begin_from(bundle, model)
     _close(_results(model), _results(checkpoint.build()), 1e-4)
     gradients = torch.autograd.grad(
         model.appearance_codes(_inputs(model)[1]).square().sum(), list(model.encoder_face_fine.parameters())
@@ -87,7 +87,7 @@ def test_where_weights_came_from_stands_in_one_line() -> None:
 def test_a_bundle_of_another_model_is_refused(bundle: Bundle, checkpoint: Checkpoint) -> None:
     smaller = Spse(replace(checkpoint.config, channels=tuple(c // 2 for c in checkpoint.config.channels)))
     with pytest.raises(BundleError, match="expected the graphs of this model"):
-        begin_from(bundle.path, smaller)
+        begin_from(bundle, smaller)
 
 
 def test_a_bundle_in_fp16_is_refused(half_bundle: Bundle) -> None:

@@ -35,26 +35,26 @@ _ENCODERS = {
 
 def recover(path: Path) -> Spse:
     """The model of the bundle at `path`, in evaluation mode, as it was exported. Raises as `begin_from`."""
-    config = Bundle.open(path).manifest.model
+    bundle = Bundle.open(path)
+    config = bundle.manifest.model
     if config is None:
         raise BundleError(f"{path}: expected a sketch-to-face model, found a bundle of other graphs")
     model = Spse(config).eval().requires_grad_(False)
-    begin_from(path, model)
+    begin_from(bundle, model)
     return model
 
 
 @torch.no_grad()
-def begin_from(path: Path, model: Spse) -> None:
-    """Give `model` the weights of the bundle at `path`; what is wider in it keeps its own, cut off from the rest.
+def begin_from(bundle: Bundle, model: Spse) -> None:
+    """Give `model` the weights of a bundle; what is wider in it keeps its own, cut off from the rest.
 
     Raises BundleError where the bundle is damaged, calibrated to INT8, of another model, or its graphs are not those
     that this version of sfx writes in FP32.
     """
-    bundle = Bundle.open(path)
     for entry in bundle.manifest.graphs:
         if entry.precision != "fp32" or entry.int8_layers:
             raise BundleError(
-                f"{path}: expected graphs that compute in fp32, found {entry.name} in {entry.precision}"
+                f"{bundle.path}: expected graphs that compute in fp32, found {entry.name} in {entry.precision}"
                 f"{' with INT8 layers' if entry.int8_layers else ''}"
             )
     try:
@@ -69,7 +69,8 @@ def begin_from(path: Path, model: Spse) -> None:
         _fill_decoder(model.decoder, _Constants(bundle.checked(bundle.manifest.graph("synthesis").file)))
     except (KeyError, StopIteration, ValueError) as error:
         raise BundleError(
-            f"{path}: expected the graphs of this model as this version of sfx writes them, found others ({error})"
+            f"{bundle.path}: expected the graphs of this model as this version of sfx writes them, found others "
+            f"({error})"
         ) from error
 
 

@@ -115,10 +115,11 @@ class Trainer:
             self.critic = Critic(self.options.seed, self.options.processes)
             self.critic.load_stored(state.critic)
 
-    def _begin_from(self, bundle: Path) -> None:
+    def _begin_from(self, path: Path) -> None:
+        bundle = Bundle.open(path)
         begin_from(bundle, self.trainable.model)
         self.averaged.load_stored(self.trainable.stored())
-        self.begun_from = described(Bundle.open(bundle).manifest.source)
+        self.begun_from = described(bundle.manifest.source)
 
     def _enter(self, phase: Phase) -> None:
         """Train what the phase trains; a phase that was not gone into before begins from the averaged weights."""
