@@ -51,6 +51,10 @@ class Agreement:
     """Pixels whose family is right in this form."""
 
 
+SHARES = ("same", "same_at_best", "mapped", "mapped_at_best", "near", "right")
+"""The fields of an `Agreement` that are shares, of which `by_form` takes means."""
+
+
 class Knowing(Interpreter):
     """Traces and decides as any interpreter does, from the true class of every pixel instead of a network's guess."""
 
@@ -163,9 +167,6 @@ def _picture(drawing: Drawing, side: int) -> NDArray[np.uint8]:
             path.lineTo(*point)
         canvas.drawPath(path, pen)
     return np.ascontiguousarray(surface.makeImageSnapshot().toarray()[..., :3])
-
-
-SHARES = ("same", "same_at_best", "mapped", "mapped_at_best", "near", "right")
 
 
 def by_form(agreed: list[Agreement]) -> dict[str, dict[str, float | int]]:

@@ -115,13 +115,15 @@ def _scaling(cases: Sequence[Case]) -> str:
 
 def _by_output_size(report: Report) -> str:
     """A new sketch with a kept appearance, one face: its previews, and the face."""
-    shares = {"interactive": 1, **PREVIEWS}
+    side = report.bundle["output_size"]
+    assert isinstance(side, int)
+    divisors = {"interactive": 1, **PREVIEWS}
     found: dict[str, list[tuple[float, float]]] = {}
     for case in report.cases:
         runner = case.runner
-        if runner.name in shares and runner.batch == 1:
-            side = float(str(report.bundle["output_size"])) / shares[runner.name]
-            found.setdefault(runner.precision, []).append((side, 1e3 * float(np.median(case.totals))))
+        if runner.name in divisors and runner.batch == 1:
+            point = side / divisors[runner.name], 1e3 * float(np.median(case.totals))
+            found.setdefault(runner.precision, []).append(point)
     lines = [(precision, sorted(points)) for precision, points in found.items() if len(points) > 1]
     return curves("ms a face", lines, "side in pixels") if lines else ""
 

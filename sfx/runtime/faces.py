@@ -194,6 +194,7 @@ def _draw_batches(
 ) -> Generator[list[_Face], None, None]:
     """Draw the faces of every batch."""
     encoded = lru_cache(options.batch)(lambda reference: pipeline.encode_appearance(reference.picture))
+    preview = options.preview_name(pipeline.config)
     drawn = 0
     for batch in batches:
         label_maps = np.stack([source.sketch.labels for source in batch])
@@ -208,7 +209,6 @@ def _draw_batches(
             # One injected w for all, as the original does.
             w = pipeline.random_w(options.mixing.seed)
             codes = codes_of.mix(codes, w, options.mixing.layers, options.mixing.alpha)
-        preview = options.preview_name(pipeline.config)
         pictures = pipeline.synthesize(codes) if preview is None else pipeline.preview(codes, preview)
         yield [_Face(*parts) for parts in zip(batch, pictures, codes, strict=True)]
         drawn += len(batch)
