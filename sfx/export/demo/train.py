@@ -26,6 +26,7 @@ from torch import Tensor
 from sfx.config import ModelConfig
 from sfx.engines.bundle import Bundle
 from sfx.errors import InputError
+from sfx.export.allocator import keep_freed_memory
 from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
 from sfx.export.demo.config import DEMO
 from sfx.export.demo.critic import Critic
@@ -377,6 +378,7 @@ def train(options: Options, config: ModelConfig = DEMO) -> None:
 def _work(rank: int, options: Options, config: ModelConfig, rendezvous: str) -> None:
     from sfx.calibration.portraits import geometry_vector_names
 
+    keep_freed_memory()
     if options.processes > 1:
         torch.set_num_threads(1)
         # Long, because a paused group of processes must not find its peers overdue when it goes on.

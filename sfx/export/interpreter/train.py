@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sfx.engines.bundle import Bundle
 from sfx.errors import InputError
+from sfx.export.allocator import keep_freed_memory
 from sfx.export.demo.run_state import CHECKPOINT, log
 from sfx.export.demo.trainable import use_channels_last
 from sfx.export.interpreter.batches import Batch, BatchSource, batch_of
@@ -222,6 +223,7 @@ def _held_out(folder: Path) -> dict[str, NDArray[np.uint8]]:
 def train(options: Options) -> None:
     """Train, or go on with the run in `options.out`; SIGTERM and SIGINT save and end."""
     options.out.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()
     torch.set_num_threads(1)
     trainer = Trainer(options)
 
