@@ -85,7 +85,8 @@ def _python() -> Iterator[Finding]:
 
 
 def _cpu() -> Iterator[Finding]:
-    from sfx.benchmarks.environment import cpu_name, usable_cores
+    from sfx.benchmarks.environment import usable_cores
+    from sfx.engines.processor import cpu_name
 
     version = _version("openvino")
     if version is None:

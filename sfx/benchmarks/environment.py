@@ -8,20 +8,9 @@ import os
 import platform
 from pathlib import Path
 
-_CPUINFO = Path("/proc/cpuinfo")
-_FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
+from sfx.engines.processor import cpu_features, cpu_name
+
 _PACKAGES = ("sfx", "numpy", "openvino", "onnxruntime", "onnxruntime-gpu", "torch")
-
-
-def cpu_name() -> str:
-    """The processor's name as the system gives it."""
-    return _cpu_field("model name") or platform.processor() or platform.machine()
-
-
-def cpu_features() -> tuple[str, ...]:
-    """Instruction sets that decide the speed of a network."""
-    flags = (_cpu_field("flags") or "").split()
-    return tuple(feature for feature in _FEATURES if feature in flags)
 
 
 def usable_cores() -> int:
@@ -79,12 +68,3 @@ def describe() -> dict[str, object]:
         "packages": versions,
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
-
-
-def _cpu_field(name: str) -> str | None:
-    with contextlib.suppress(OSError):
-        for line in _CPUINFO.read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == name:
-                return value.strip()
-    return None

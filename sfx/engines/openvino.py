@@ -20,7 +20,7 @@ from sfx.engines.bundle import Bundle
 from sfx.engines.cache import cache_directory
 from sfx.engines.engine import Array, Device, Feeds, check_feeds
 from sfx.engines.manifest import GraphEntry
-from sfx.engines.openvino_forms import FORMS_VERSION, rewrite
+from sfx.engines.openvino_forms import FORMS_VERSION, forms_pay, rewrite
 from sfx.errors import EngineError
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -57,7 +57,7 @@ class OpenVinoEngine:
         self._graph = graph
         self.device = str(device)
         self.precision = precision
-        self._fast_forms = calls is None or calls > _FEW_CALLS
+        self._fast_forms = (calls is None or calls > _FEW_CALLS) and forms_pay(precision)
         self.inputs = {spec.name: spec for spec in graph.inputs}
         self.outputs = {spec.name: spec for spec in graph.wanted(output)}
         # All of them: the model as it is.

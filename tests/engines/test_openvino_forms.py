@@ -13,7 +13,7 @@ from openvino import opset13 as ops
 
 from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle
-from sfx.engines.openvino_forms import rewrite
+from sfx.engines.openvino_forms import forms_pay, rewrite, rewriting
 from sfx.engines.openvino_forms.toom_cook import scheme
 
 KINDS = ("same", "halving", "doubling")
@@ -179,6 +179,32 @@ def test_an_engine_for_few_calls_keeps_plain_convolutions(
     choose("openvino").load(bundle, "mapping", calls=calls).close()
     [kept] = tmp_path.glob("openvino/*/model.xml")
     assert form in kept.parent.name
+
+
+@pytest.mark.parametrize(
+    ("features", "precision", "pay"),
+    [
+        (("avx512_bf16", "amx_bf16"), "bf16", False),
+        (("avx512_bf16", "amx_bf16"), "fp32", True),
+        (("avx512_bf16",), "bf16", True),
+        ((), "fp32", True),
+    ],
+)
+def test_forms_pay_unless_products_are_in_tiles(
+    monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], precision: str, pay: bool
+) -> None:
+    monkeypatch.setattr(rewriting, "cpu_features", lambda: features)
+    assert forms_pay(precision) is pay
+
+
+def test_an_engine_keeps_plain_convolutions_where_forms_do_not_pay(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFX_CACHE", str(tmp_path))
+    monkeypatch.setattr("sfx.engines.openvino.forms_pay", lambda precision: False)
+    choose("openvino").load(bundle, "mapping").close()
+    [kept] = tmp_path.glob("openvino/*/model.xml")
+    assert "plain" in kept.parent.name
 
 
 def test_graphs_typed_fp16_stay_as_they_are() -> None:

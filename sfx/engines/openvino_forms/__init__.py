@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sfx.engines.openvino_forms.rewriting import FORMS_VERSION, rewrite
+from sfx.engines.openvino_forms.rewriting import FORMS_VERSION, forms_pay, rewrite
 
-__all__ = ["FORMS_VERSION", "rewrite"]
+__all__ = ["FORMS_VERSION", "forms_pay", "rewrite"]
