@@ -188,8 +188,10 @@ class Pipeline:
 
         What the layers up to that size have drawn: near the face, but no smaller copy of it. OpenVINO leaves the
         layers above out, other backends compute them all the same. name: "half_preview" for half a face's side.
-        Raises BundleError for a bundle of an earlier sfx.
+        Raises InputError for another name, BundleError for a bundle of an earlier sfx.
         """
+        if name not in PREVIEWS:
+            raise InputError(f"preview {name}: expected one of {', '.join(PREVIEWS)}")
         return self._run(name, {"codes": np.ascontiguousarray(codes, np.float32)})[name]
 
     def draw(self, label_map: Pixels, appearance_codes: Codes) -> Pixels:

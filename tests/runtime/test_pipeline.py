@@ -194,6 +194,11 @@ def test_previews_from_files(
         list(draw_faces(pipeline, jobs, Options(preview=True, size=64)))
 
 
+def test_other_previews_are_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(sfx.InputError, match="preview synthesis: expected one of preview, half_preview"):
+        pipeline.preview(np.zeros((1, pipeline.config.n_styles, pipeline.config.style_width)), "synthesis")
+
+
 def test_sizes_that_do_not_divide_are_refused(
     pipeline: Pipeline, sketch_path: Path, photo_path: Path, tmp_path: Path
 ) -> None:
