@@ -2,7 +2,7 @@
 
 Every step frees and asks for the same few hundred large tensors. By default glibc gives those back to the system and
 gets them anew, page by page and zeroed: of six convolutions over (16, 16, 256, 256), forward and backward, that took
-2.7 of 5.2 seconds, and of a whole training step of the demo a quarter.
+2.7 of 5.2 seconds, and of a whole training step of the demo a sixth.
 """
 
 from __future__ import annotations
