@@ -236,7 +236,10 @@ def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: 
     proof = read_arrays(bundle, bundle.manifest.proof)
     with torch.inference_mode():
         scores, _ = InterpreterGraph(recover(bundle))(torch.from_numpy(proof["ink"]))
-    np.testing.assert_array_equal(scores.numpy(), proof["scores"])
+    # Recorded on another processor, whose last bits may round a score in a million the other way.
+    apart = np.abs(scores.numpy().astype(int) - proof["scores"])
+    assert apart.max() <= 1
+    assert apart.mean() < 1e-5
 
     out = tmp_path / "run"
     for stop_at in (1, 2):  # begun, and resumed
@@ -250,7 +253,7 @@ def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: 
     assert trained.source["begun_from"] == described(bundle.manifest.source)
     with torch.inference_mode():
         after, _ = InterpreterGraph(trained.network)(torch.from_numpy(proof["ink"]))
-    assert np.abs(after.numpy().astype(int) - proof["scores"]).max() > 0
+    assert np.abs(after.numpy().astype(int) - proof["scores"]).mean() > 1e-4
     assert (after.numpy().argmax(1) == proof["scores"].argmax(1)).mean() > 0.99
 
 
