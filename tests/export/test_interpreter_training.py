@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from sfx.engines.backends import choose
 from sfx.engines.bundle import Bundle
@@ -234,8 +236,15 @@ def test_a_run_becomes_a_bundle_that_interprets(run: Path, tmp_path: Path) -> No
 def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: Path) -> None:
     bundle = Bundle.open(MODEL)
     proof = read_arrays(bundle, bundle.manifest.proof)
+    network = recover(bundle)
+    graph = onnx.load(bundle.checked(bundle.manifest.graphs[0].file)).graph
+    stored = [numpy_helper.to_array(each) for each in graph.initializer]
+    # The weights of linear layers are stored transposed.
+    exact = {form.tobytes() for value in stored for form in (value, value.T)}
+    for name, value in network.state_dict().items():
+        assert value.numpy().tobytes() in exact, name
     with torch.inference_mode():
-        scores, _ = InterpreterGraph(recover(bundle))(torch.from_numpy(proof["ink"]))
+        scores, _ = InterpreterGraph(network)(torch.from_numpy(proof["ink"]))
     # Recorded on another processor, whose last bits may round a score in a million the other way.
     apart = np.abs(scores.numpy().astype(int) - proof["scores"])
     assert apart.max() <= 1
