@@ -44,6 +44,8 @@ class Agreement:
     """Of the pixels that both label maps ink, as the model reads them, those with the same class."""
     mapped_at_best: float
     """As `mapped`, if every pixel's class were known."""
+    equal: float
+    """Of all pixels of those label maps, ink and paper, those that are equal."""
     near: float
     """Pixels whose class this form has at them or not further than a pen's width away: where lines of two classes
     touch, a pixel is as much of one as of the other."""
@@ -51,7 +53,7 @@ class Agreement:
     """Pixels whose family is right in this form."""
 
 
-SHARES = ("same", "same_at_best", "mapped", "mapped_at_best", "near", "right")
+SHARES = ("same", "same_at_best", "mapped", "mapped_at_best", "equal", "near", "right")
 """The fields of an `Agreement` that are shares, of which `by_form` takes means."""
 
 
@@ -98,6 +100,7 @@ def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> 
                     same_at_best=float((_labels_at(best, ink) == wanted_at_best).mean()),
                     mapped=same_in_maps(reference, sketch),
                     mapped_at_best=same_in_maps(best_reference, best),
+                    equal=float((reference.label_map() == sketch.label_map()).mean()),
                     near=float(has_nearby(found, wanted, ink).mean()),
                     right=float((FAMILY_OF[found] == FAMILY_OF[truth[ink]]).mean()),
                 )

@@ -289,9 +289,10 @@ def print_figures(figures: dict[str, Any]) -> None:
     for form, figure in figures.get("agreement", {}).items():
         share = {name: f"{100 * figure[name]:.1f} %" for name in SHARES}
         click.echo(
-            f"{form:<16} within a pen's width {share['near']}   pixel by pixel {share['same']} "
-            f"(every class known: {share['same_at_best']}), in both label maps {share['mapped']} "
-            f"({share['mapped_at_best']})   family {share['right']}   ({figure['drawings']} drawings)"
+            f"{form:<16} equal in the label maps {share['equal']}, where both are inked {share['mapped']} "
+            f"(every class known: {share['mapped_at_best']})   nearest strokes at 512 px {share['same']} "
+            f"({share['same_at_best']}), within a pen's width {share['near']}   family {share['right']}   "
+            f"({figure['drawings']} drawings)"
         )
 
 

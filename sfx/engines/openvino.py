@@ -102,7 +102,12 @@ class OpenVinoEngine:
             return self._core.compile_model(self._read_fixed(batch), "CPU", config)
         # OPTIMIZE_SIZE leaves the weights in the .bin file, where they are mapped, instead of copying them.
         config |= {"CACHE_DIR": str(kept), "CACHE_MODE": "OPTIMIZE_SIZE"}
-        return self._core.compile_model(str(kept / "model.xml"), "CPU", config)
+        try:
+            return self._core.compile_model(str(kept / "model.xml"), "CPU", config)
+        except RuntimeError:
+            # Of two processes that keep the same graph at the same moment, one found its file moved away while it set
+            # the file's permissions (seen once). The other's is there now; anything else fails again.
+            return self._core.compile_model(str(kept / "model.xml"), "CPU", config)
 
     def _read_fixed(self, batch: int) -> Any:
         """The ONNX graph, its checksum verified, with every input's batch fixed, in the precision's form."""

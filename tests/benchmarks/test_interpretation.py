@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from sfx.benchmarks.agreement import Agreement, Knowing, by_form, has_nearby, same_in_maps
+from sfx.benchmarks.agreement import SHARES, Agreement, Knowing, by_form, has_nearby, same_in_maps
 from sfx.benchmarks.confusion import confusion_picture
 from sfx.benchmarks.interpretation import (
     Compared,
@@ -104,6 +104,7 @@ def test_agreement_compares_sizes_and_vectors_with_the_512_px_picture(tmp_path: 
         assert figure["drawings"] == 1
         assert 0.9 < figure["same"] <= figure["near"]
         assert 0.9 < figure["mapped"] <= 1.0
+        assert 0.97 < figure["equal"] <= 1.0
         assert 0.95 < figure["same_at_best"] <= 1.0
         assert 0.95 < figure["mapped_at_best"] <= 1.0
         assert figure["right"] > 0.9
@@ -111,11 +112,17 @@ def test_agreement_compares_sizes_and_vectors_with_the_512_px_picture(tmp_path: 
 
 def test_agreement_falls_where_labels_differ() -> None:
     half = Agreement(
-        "clean", "svg", same=0.5, same_at_best=0.8, mapped=0.6, mapped_at_best=0.9, near=0.7, right=0.9
+        "clean",
+        "svg",
+        same=0.5,
+        same_at_best=0.8,
+        mapped=0.6,
+        mapped_at_best=0.9,
+        equal=0.96,
+        near=0.7,
+        right=0.9,
     )
-    whole = Agreement(
-        "clean", "svg", same=1.0, same_at_best=1.0, mapped=1.0, mapped_at_best=1.0, near=1.0, right=1.0
-    )
+    whole = Agreement("clean", "svg", **dict.fromkeys(SHARES, 1.0))
     assert by_form([half, whole]) == {
         "clean, svg": {
             "drawings": 2,
@@ -123,6 +130,7 @@ def test_agreement_falls_where_labels_differ() -> None:
             "same_at_best": 0.9,
             "mapped": 0.8,
             "mapped_at_best": 0.95,
+            "equal": 0.98,
             "near": 0.85,
             "right": 0.95,
         }

@@ -188,6 +188,27 @@ def test_an_output_that_a_bundle_does_not_have_is_named(backend: str, bundle: Bu
         choose(backend).load(bundle, "mapping", output="preview")
 
 
+def test_a_start_beside_another_one_tries_again(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    import openvino
+
+    compiled = openvino.Core.compile_model
+    calls = []
+
+    def disturbed(core: openvino.Core, *args: object) -> object:
+        calls.append(args)
+        if len(calls) in failing:
+            raise RuntimeError("filesystem error: cannot set permissions: No such file or directory")
+        return compiled(core, *args)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", disturbed)
+    failing = {1}
+    assert choose("openvino", "cpu").load(bundle, "mapping")({"z": z(1)})["w"].shape == (1, 32)
+    assert len(calls) == 2
+    failing = {3, 4}
+    with pytest.raises(EngineError, match=r"OpenVINO failed to compile it: .*cannot set permissions"):
+        choose("openvino", "cpu").load(bundle, "mapping")
+
+
 def test_unwritable_cache_warns_and_runs(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

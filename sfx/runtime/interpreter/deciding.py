@@ -38,9 +38,12 @@ class Piece:
     confidence: float
 
 
-def decide(evidence: Evidence) -> list[Piece]:
-    """The most likely classes along every stroke, with a price on each change (Viterbi's algorithm)."""
-    scores = evidence.log_probabilities.copy()
+def decide(evidence: Evidence, also_heard: Evidence | None = None) -> list[Piece]:
+    """The most likely classes along every stroke, with a price on each change (Viterbi's algorithm).
+
+    `also_heard`, of the same strokes, decides in place of `evidence`, which then tells the confidence alone.
+    """
+    scores = (also_heard or evidence).log_probabilities.copy()
     scores[:, np.array(NEVER) - 1] = -1e4
     path = _best_path(scores * np.maximum(evidence.lengths, 0.5)[:, None], evidence.starts)
     return [

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sfx.errors import EngineError
 from sfx.labels import MAX_LABEL
-from sfx.runtime.interpreter.strokes import CANVAS_UNITS, Stroke
+from sfx.runtime.interpreter.strokes import CANVAS_UNITS, Sketch, Stroke
 
 SCORE_STEP = 1.0 / 16.0
 """Nats in one level of the graph's `scores`."""
@@ -17,6 +17,14 @@ SEGMENT = 2.0
 """Longest segment of a stroke that is looked at as one, in canvas units; its ends are where a class may change."""
 SAMPLES = 2
 """Points at which the network's scores are read in each segment."""
+
+HEARD = 2.0
+"""What it is worth, in nats, that a drawing's picture shows a class, when its vectors are read.
+
+Of 60 clean and 60 dense drawings' pixels inked in both label maps 98.7 % had the same class as vectors and as a picture
+when each was looked at for itself; with the picture's scores alone 98.7, with 1 nat 99.0, with 2 nats 99.1 %. It costs
+the vectors what they know better than pixels do: 98.8 % of families right before, 98.4 after (pictures: 97.9).
+"""
 
 SIDE = int(CANVAS_UNITS)
 
@@ -55,6 +63,30 @@ def gather_evidence(strokes: tuple[Stroke, ...], scores: NDArray[np.uint8]) -> E
     none = np.float32(-np.log(MAX_LABEL))
     means = np.where(hits[:, None] > 0, summed / np.maximum(hits, 1)[:, None], none)
     return Evidence(means.astype(np.float32), lengths, starts)
+
+
+def spread(scores: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Scores uint8 (22, 256, 256) with those of the nearest inked pixel where none is inked.
+
+    For strokes that lie beside the ink by a fraction of a pixel.
+    """
+    return scores[:, *_nearest(scores.max(0) > 0)]
+
+
+def with_heard(scores: NDArray[np.uint8], understood: Sketch) -> NDArray[np.uint8]:
+    """Scores uint8 (22, 256, 256) in which `HEARD` nats speak for the class of the nearest stroke of `understood`."""
+    labels = understood.label_map(SIDE)
+    ids = np.arange(1, MAX_LABEL + 1, dtype=np.uint8)[:, None, None]
+    less = scores - np.minimum(scores, np.uint8(HEARD / SCORE_STEP))
+    return np.where(labels[_nearest(labels > 0)] == ids, scores, less)
+
+
+def _nearest(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Row and column of the inked pixel next to every pixel."""
+    from scipy import ndimage
+
+    row, column = ndimage.distance_transform_edt(~ink, return_distances=False, return_indices=True)
+    return row, column
 
 
 def _samples(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,8 +19,25 @@ SAME = 12.0
 """Units that the drawing's corners must move by, or a second look would see the same."""
 
 
-def framed(strokes: Sequence[Stroke]) -> tuple[Stroke, ...] | None:
-    """The strokes enlarged (at most three times) and centred on the canvas; None where they lie so already."""
+@dataclass(frozen=True)
+class Frame:
+    """Where a look sees the canvas: seen = canvas * scale + shift (x, y)."""
+
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def seen(self, strokes: Sequence[Stroke]) -> tuple[Stroke, ...]:
+        """The strokes as that look sees them."""
+        if self == Frame():
+            return tuple(strokes)
+        return tuple(
+            replace(stroke, points=(stroke.points * self.scale + self.shift).astype(np.float32))
+            for stroke in strokes
+        )
+
+
+def closer(strokes: Sequence[Stroke]) -> Frame | None:
+    """What enlarges the strokes (at most three times) and centres them; None where they lie so already."""
     points = np.concatenate([stroke.points for stroke in strokes])
     low, high = points.min(0), points.max(0)
     scale = min(FILLED / max(float((high - low).max()), 1.0), LARGEST_SCALE)
@@ -28,6 +45,4 @@ def framed(strokes: Sequence[Stroke]) -> tuple[Stroke, ...] | None:
     corners = np.stack([low, high])
     if np.abs(corners * scale + shift - corners).max() < SAME:
         return None
-    return tuple(
-        replace(stroke, points=(stroke.points * scale + shift).astype(np.float32)) for stroke in strokes
-    )
+    return Frame(scale, (float(shift[0]), float(shift[1])))

@@ -15,9 +15,12 @@ from PIL import Image, ImageDraw
 
 from sfx.errors import InputError
 from sfx.labels import MAX_LABEL
+from sfx.runtime.interpreter.inking import Line, ink_lines
 
 CANVAS_UNITS = 256.0
 """Side of the square canvas, in units."""
+END = 2.0
+"""Length of a stroke's open ends, in canvas units, that are drawn below all other strokes."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +97,24 @@ class Sketch:
 
     strokes: tuple[Stroke, ...]
     placement: Placement
+    traced: bool = False
+    """Whether the strokes were traced from pixels; else they are a pen's own."""
 
     def stroke_map(self, size: int = 256, width: float | None = None) -> NDArray[np.int32]:
         """Draw the strokes: int32 (size, size), the index of the stroke at a pixel, -1 where none is.
 
-        `width` is the pen's width in pixels of the result, by default one canvas unit and at least 1.
-        Where strokes cross, the later one stays on top.
+        `width` is the pen's width in pixels of the result, by default one canvas unit and at least 1. A pixel is inked
+        where its middle is under the pen. Where strokes cross, the later one stays on top; where one ends at another,
+        the other does.
         """
-        return draw_paths([stroke.path for stroke in self.strokes], size, width)
+        if size < 1:
+            raise InputError(f"size: expected a positive number of pixels, found {size}")
+        scale = size / CANVAS_UNITS
+        lines = [
+            Line(stroke.path.astype(np.float64) * scale, 0.0 if stroke.closed else END * scale)
+            for stroke in self.strokes
+        ]
+        return ink_lines(lines, size, max(1.0, round(scale) if width is None else width))
 
     def mask(self, size: int = 256, width: float | None = None) -> NDArray[np.bool_]:
         """Draw the strokes as ink: bool (size, size), True on ink. `width` as in `stroke_map`."""
@@ -112,10 +125,10 @@ class Sketch:
 
         Strokes without a label are left out. `width` as in `stroke_map`.
         """
-        labelled = [stroke for stroke in self.strokes if stroke.label is not None]
+        labelled = tuple(stroke for stroke in self.strokes if stroke.label is not None)
         labels = np.array([*(stroke.label for stroke in labelled), 0], np.uint8)
         # The background's index is -1, which picks the 0 at the end.
-        return labels[draw_paths([stroke.path for stroke in labelled], size, width)]
+        return labels[replace(self, strokes=labelled).stroke_map(size, width)]
 
     def without_labels(self) -> Sketch:
         """The same strokes as a plain drawing: no label, no confidence."""
@@ -132,9 +145,10 @@ class Sketch:
 def draw_paths(
     paths: Sequence[NDArray[np.float32]], size: int, width: float | None = None
 ) -> NDArray[np.int32]:
-    """Draw polylines (n, 2) in canvas units: int32 (size, size), the path's index, -1 where none is."""
-    if size < 1:
-        raise InputError(f"size: expected a positive number of pixels, found {size}")
+    """Draw polylines (n, 2) in canvas units: int32 (size, size), the path's index, -1 where none is.
+
+    This is the ink that the network was trained on. It depends on where a line's points lie, by up to a pixel.
+    """
     scale = size / CANVAS_UNITS
     pen = max(1, round(scale if width is None else width))
     picture = Image.new("I", (size, size), -1)

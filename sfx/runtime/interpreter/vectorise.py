@@ -48,7 +48,7 @@ def vectorise(ink: Mask, source_size: tuple[int, int] | None = None, name: str =
     strokes = _strokes(thinned)
     if not strokes:
         raise InputError(f"{name}: expected a line drawing, found a blank page")
-    return Sketch(tuple(strokes), placement)
+    return Sketch(tuple(strokes), placement, traced=True)
 
 
 def trace_ink(ink: Mask) -> list[Stroke]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sfx.errors import EngineError
-from sfx.runtime.interpreter import Stroke
+from sfx.runtime.interpreter import Placement, Sketch, Stroke
 from sfx.runtime.interpreter.deciding import decide
-from sfx.runtime.interpreter.evidence import SCORE_STEP, Evidence, gather_evidence
+from sfx.runtime.interpreter.evidence import SCORE_STEP, Evidence, gather_evidence, spread, with_heard
 from sfx.runtime.interpreter.sides import set_sides
 
 
@@ -89,3 +89,30 @@ def test_the_subjects_left_is_the_pictures_right():
 def test_a_lone_eye_keeps_its_side():
     eyes = [Stroke(np.array([[90, 120], [100, 122]], np.float32), label=1)] * 2
     assert [stroke.label for stroke in set_sides(eyes)] == [1, 1]
+
+
+def test_what_is_heard_decides_and_the_evidence_tells_how_sure_it_is():
+    seen, heard = evidence([15] * 6), evidence([10] * 6)
+    (piece,) = decide(seen, heard)
+    assert piece.label == 10
+    assert piece.confidence < 0.2
+
+
+def test_what_a_picture_showed_tips_what_was_doubtful_only():
+    """Two lines: of the upper one classes 15 and 10 are as likely; of the lower one 15 by far."""
+    scores = np.zeros((22, 256, 256), np.uint8)
+    scores[14, [50, 90], 20:200] = 255
+    scores[9, 50, 20:200] = 255 - 1
+    scores[9, 90, 20:200] = 255 - round(4 / SCORE_STEP)
+    lines = [np.array([[20.5, row], [199.5, row]], np.float32) for row in (50.5, 90.5)]
+    understood = Sketch(tuple(Stroke(line, label=10) for line in lines), Placement.fit(256, 256))
+    evidence = gather_evidence(tuple(Stroke(line) for line in lines), with_heard(spread(scores), understood))
+    assert [piece.label for piece in decide(evidence)] == [10, 15]
+
+
+def test_strokes_beside_the_ink_get_its_scores_by_spreading():
+    scores = np.zeros((22, 256, 256), np.uint8)
+    scores[6, 100, 30:150] = 255
+    beside = (Stroke(np.array([[40.5, 103.5], [140.5, 103.5]], np.float32)),)
+    assert (gather_evidence(beside, spread(scores)).log_probabilities.argmax(1) == 6).all()
+    assert np.ptp(gather_evidence(beside, scores).log_probabilities) == 0.0

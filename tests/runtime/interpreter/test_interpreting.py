@@ -10,7 +10,7 @@ from scipy import ndimage
 from sfx.engines.backends import choose
 from sfx.engines.verify import verify_bundle
 from sfx.labels import FAMILIES
-from sfx.runtime.interpreter import Interpreter, Sketch, Stroke, interpret, read_drawing
+from sfx.runtime.interpreter import Interpreter, Placement, Sketch, Stroke, interpret, read_drawing
 from sfx.runtime.interpreter.interpreting import MODEL
 from sfx.runtime.interpreter.json_files import sketch_from_json, sketch_to_json
 from sfx.runtime.interpreter.overlay import overlay
@@ -84,6 +84,45 @@ def test_svg_lines_need_no_tracing(interpreter, tmp_path):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 256 256" fill="none" stroke="#000">{lines}</svg>'
     )
     assert right_share(interpreter.interpret(path)) > 0.93
+
+
+def vectors(paths=None):
+    """The face as a drawing program's lines."""
+    strokes = tuple(Stroke(np.asarray(path, np.float32)) for path in (face() if paths is None else paths))
+    return Sketch(strokes, Placement.fit(256, 256))
+
+
+def test_vectors_mean_what_their_picture_means(interpreter, sketch):
+    before, after = sketch.label_map(), interpreter.interpret(vectors()).label_map()
+    assert (before == after).mean() > 0.99
+    both = (before > 0) & (after > 0)
+    assert (before == after)[both].mean() > 0.97  # cheek and jaw lie on each other for 27 of 1669 pixels
+
+
+def test_vectors_keep_their_strokes(interpreter):
+    drawing = vectors()
+    read = interpreter.interpret(drawing)
+    assert not read.traced
+    assert sum(stroke.length for stroke in read.strokes) == pytest.approx(
+        sum(stroke.length for stroke in drawing.strokes), rel=1e-3
+    )
+    corner = drawing.strokes[0].points[0]
+    assert any((stroke.points == corner).all(1).any() for stroke in read.strokes)
+
+
+def test_a_persons_labels_on_vectors_are_kept(interpreter):
+    first, *others = vectors().strokes
+    corrected = replace(vectors(), strokes=(replace(first, label=13), *others))
+    read = interpreter.interpret(corrected)
+    (kept,) = [stroke for stroke in read.strokes if stroke.confidence is None]
+    assert kept.label == 13
+    np.testing.assert_array_equal(kept.points, first.points)
+
+
+def test_vectors_beside_the_page_get_classes_too(interpreter):
+    beside = interpreter.interpret(vectors([path + 400 for path in face()]))
+    assert all(stroke.label is not None for stroke in beside.strokes)
+    assert not beside.label_map().any()
 
 
 def test_left_and_right_follow_a_mirrored_drawing(interpreter, sketch):

@@ -72,7 +72,7 @@ def test_strokes_without_a_label_are_ink_but_not_in_the_label_map():
 
 
 def test_the_later_of_two_crossing_strokes_stays_on_top():
-    across = np.array([[10.0, 60.0], [60.0, 10.0]], np.float32)
+    across = np.array([[10.0, 61.0], [61.0, 10.0]], np.float32)
     sketch = Sketch((Stroke(DIAGONAL, label=1), Stroke(across, label=2)), IDENTITY)
     assert sketch.stroke_map()[35, 35] == 1
     assert sketch.label_map()[35, 35] == 2
