@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from sfx.errors import InputError
 from sfx.runtime.interpreter.drawings import Picture
-from sfx.runtime.interpreter.levels import Levels, maximum_5x5, quantile
+from sfx.runtime.interpreter.levels import Levels, bounds, maximum_5x5, quantile
 from sfx.runtime.interpreter.rulings import without_rulings
 
 BLOCK = 16
@@ -210,6 +210,9 @@ def threshold(levels: Levels, even: bool, reduction: float) -> NDArray[np.bool_]
     low_share, high_share = (0.12, 0.2) if even else (0.25, 0.4)
     low = max(centre + 3.5 * noise, low_share * thin * ink_level, 6.0)
     high = max(centre + 6.0 * noise, high_share * thin * ink_level, 12.0)
+    page = np.zeros(levels.shape, np.bool_)
+    box = bounds(levels >= low, 2)
+    levels = levels[box]
     around = maximum_5x5(levels)
     candidates = levels >= np.maximum(around // 20 * 9, np.uint8(low))
     candidates |= _ridges(levels) & (levels >= np.maximum(around // 4, np.uint8(low)))
@@ -220,7 +223,8 @@ def threshold(levels: Levels, even: bool, reduction: float) -> NDArray[np.bool_]
     # A speck: on an even page two pixels, on a noisy one what is less than a short dash of the pen.
     areas = np.bincount(parts.ravel(), minlength=count + 1)
     kept &= areas > (2 if even else 12)
-    return np.asarray(kept[parts])
+    page[box] = kept[parts]
+    return page
 
 
 def _ridges(levels: Levels) -> NDArray[np.bool_]:

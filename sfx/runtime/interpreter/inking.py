@@ -34,12 +34,9 @@ def ink_lines(lines: Sequence[Line], size: int, width: float) -> NDArray[np.int3
     of a drawing and not in the next.
     """
     picture = np.full(size * size, -1, np.int32)
-    pieces = [_pieces(line, width / 2) for line in lines]
-    if not pieces:
+    if not lines:
         return picture.reshape(size, size)
-    owner = np.repeat(np.arange(len(lines), dtype=np.int32), [len(of_line) for of_line, _ in pieces])
-    segments = np.concatenate([of_line for of_line, _ in pieces])
-    is_end = np.concatenate([ends for _, ends in pieces])
+    segments, owner, is_end = _pieces(lines, width / 2 if width > 2 else 0.5)
     pixels, segment = _covered(segments + NUDGE, width / 2)
     missed = np.flatnonzero(np.bincount(owner[segment], minlength=len(lines)) == 0)
     if len(missed):
@@ -54,23 +51,38 @@ def ink_lines(lines: Sequence[Line], size: int, width: float) -> NDArray[np.int3
     return picture.reshape(size, size)
 
 
-def _pieces(line: Line, longest: float) -> tuple[Points, NDArray[np.bool_]]:
-    """A line as segments (m, 2 ends, 2) of at most that length, and whether they are of its ends (m,)."""
-    points = line.points
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    place = np.linspace(0.0, along[-1], max(1, int(np.ceil(along[-1] / longest))) + 1)
-    at = np.stack([np.interp(place, along, points[:, axis]) for axis in (0, 1)], 1)
-    middle = (place[1:] + place[:-1]) / 2
-    return np.stack([at[:-1], at[1:]], 1), (middle < line.end) | (middle > along[-1] - line.end)
+def _pieces(lines: Sequence[Line], longest: float) -> tuple[Points, NDArray[np.int32], NDArray[np.bool_]]:
+    """Segments (m, 2 ends, 2) of the lines, of at most that length; whose (m,); whether of its ends (m,)."""
+    sizes = np.array([len(line.points) for line in lines])
+    points = np.concatenate([line.points for line in lines])
+    first = np.cumsum(sizes) - sizes
+    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
+    steps[first] = 1.0  # from one line to the next: no way along either, but it keeps their distances apart
+    along = np.cumsum(steps)
+    begin, length = along[first], along[first + sizes - 1] - along[first]
+    counts = np.maximum(np.ceil(length / longest), 1).astype(np.int64)
+    owner = np.repeat(np.arange(len(lines), dtype=np.int32), counts)
+    rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    step = (length / counts)[owner]
+    ends = [
+        np.stack([np.interp(begin[owner] + place * step, along, points[:, axis]) for axis in (0, 1)], 1)
+        for place in (rank, rank + 1)
+    ]
+    middle = (rank + 0.5) * step
+    end = np.array([line.end for line in lines])[owner]
+    return np.stack(ends, 1), owner, (middle < end) | (middle > length[owner] - end)
 
 
 def _covered(segments: Points, reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels (k, 2) whose middle is within `reach` of a segment that is no longer than that, and the segment (k,)."""
+    """Pixels (k, 2) whose middle is within `reach` of a segment, and the segment (k,)."""
     begin, way = segments[:, 0], segments[:, 1] - segments[:, 0]
-    around = np.arange(-np.ceil(2 * reach), np.ceil(2 * reach) + 1)
-    pixels = np.floor(begin)[:, None] + np.stack(np.meshgrid(around, around), -1).reshape(-1, 2)
-    offset = pixels + 0.5 - begin[:, None]
-    share = (offset @ way[:, :, None])[:, :, 0] / np.maximum(np.square(way).sum(1), 1e-12)[:, None]
-    beside = offset - share.clip(0.0, 1.0)[:, :, None] * way[:, None]
-    near = np.square(beside).sum(2) <= reach**2
+    squared = np.square(way).sum(1)
+    middle = begin + way / 2
+    furthest = np.floor(reach + np.sqrt(squared.max()) / 2 + 0.5)
+    around = np.arange(-furthest, furthest + 1)
+    pixels = np.floor(middle)[:, None] + np.stack(np.meshgrid(around, around), -1).reshape(-1, 2)
+    across, down = (pixels[:, :, axis] + (0.5 - begin[:, axis, None]) for axis in (0, 1))
+    share = (across * way[:, :1] + down * way[:, 1:]) / np.maximum(squared, 1e-12)[:, None]
+    np.clip(share, 0.0, 1.0, out=share)
+    near = (across - share * way[:, :1]) ** 2 + (down - share * way[:, 1:]) ** 2 <= reach**2
     return pixels[near].astype(np.int64), np.nonzero(near)[0]

@@ -24,3 +24,16 @@ def maximum_5x5(levels: Levels) -> Levels:
             np.maximum(widest[:-step], source[step:], out=widest[:-step])
         result = np.moveaxis(widest, 0, axis)
     return result
+
+
+def bounds(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Rows and columns of the box around what is True in (h, w), and `margin` pixels more as far as the page goes.
+
+    The first pixel alone where nothing is.
+    """
+    spans = []
+    for axis in (1, 0):
+        inside = np.flatnonzero(mask.any(axis))
+        first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, 0)
+        spans.append(slice(max(0, first - margin), last + margin + 1))
+    return spans[0], spans[1]

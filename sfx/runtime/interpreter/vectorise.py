@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from PIL import Image
 from sfx.errors import InputError
 from sfx.runtime.interpreter.drawings import WORKING_SIDE
 from sfx.runtime.interpreter.joining import join_chains
+from sfx.runtime.interpreter.levels import bounds
 from sfx.runtime.interpreter.skeleton import SkeletonGraph, skeleton_graph
 from sfx.runtime.interpreter.smoothing import find_corners, gather, resample, smooth, split_at
 from sfx.runtime.interpreter.solids import ink_depth, solid_patches
@@ -87,12 +88,24 @@ class _Thinned:
 
 
 def _thin(ink: Mask) -> _Thinned:
-    depth = ink_depth(ink)
-    solid, rim = solid_patches(ink, depth)
+    # Only where there is ink: a third of the time of a face in the middle of its page.
+    box = bounds(ink, 1)
+    part = ink[box]
+    depth = ink_depth(part)
+    solid, rim = solid_patches(part, depth)
     if solid.any():
-        ink = (ink & ~solid) | rim
-        depth = ink_depth(ink)
-    return _Thinned(ink, solid, skeleton_graph(ink, depth))
+        part = (part & ~solid) | rim
+        depth = ink_depth(part)
+    graph = skeleton_graph(part, depth)
+    rows, columns = box
+    graph = replace(graph, pixels=graph.pixels + np.array([columns.start, rows.start], np.int32))
+    return _Thinned(_placed(part, box, ink.shape), _placed(solid, box, ink.shape), graph)
+
+
+def _placed(part: Mask, box: tuple[slice, slice], shape: tuple[int, ...]) -> Mask:
+    page = np.zeros(shape, np.bool_)
+    page[box] = part
+    return page
 
 
 def _strokes(thinned: _Thinned) -> list[Stroke]:
