@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sfx.labels import FAMILIES
+from sfx.labels import FAMILIES, MAX_LABEL
 from sfx.runtime.interpreter.evidence import Evidence
 
 CHANGE_COST = 20.0
@@ -23,8 +23,12 @@ NEVER = (20, 22)
 
 Classes = NDArray[np.int64]
 
-_FAMILY = {label - 1: np.array(sorted(family)) - 1 for family in FAMILIES for label in family}
-"""Class indices of a class index's family."""
+_IDS = range(1, MAX_LABEL + 1)
+_RELATED = np.array(
+    [[one == other or any({one, other} <= family for family in FAMILIES) for other in _IDS] for one in _IDS],
+    np.float32,
+)
+"""(22, 22): 1 where two class indices are the same or of one family."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,15 @@ def decide(evidence: Evidence, also_heard: Evidence | None = None) -> list[Piece
     scores = (also_heard or evidence).log_probabilities.copy()
     scores[:, np.array(NEVER) - 1] = -1e4
     path = _best_path(scores * np.maximum(evidence.lengths, 0.5)[:, None], evidence.starts)
+    runs = _runs(path, evidence.starts)
+    # The probability of a class's family: what a person could tell is right or wrong.
+    probability = (np.exp(evidence.log_probabilities) * _RELATED[path]).sum(1)
+    firsts = np.array([first for _, first, _ in runs])
+    lengths = np.diff([*firsts, len(path)])
+    confidences = np.minimum(np.add.reduceat(probability, firsts) / lengths, 1.0)
     return [
-        Piece(stroke, first, last, int(path[first]) + 1, _confidence(evidence, first, last, int(path[first])))
-        for stroke, first, last in _runs(path, evidence.starts)
+        Piece(stroke, first, last, int(path[first]) + 1, confidence)
+        for (stroke, first, last), confidence in zip(runs, confidences.tolist(), strict=True)
     ]
 
 
@@ -93,9 +103,3 @@ def _runs(path: Classes, starts: NDArray[np.int64]) -> list[tuple[int, int, int]
     lasts = np.append(firsts[1:], len(path))
     strokes = np.searchsorted(starts, firsts, side="right") - 1
     return [*zip(strokes.tolist(), firsts.tolist(), lasts.tolist(), strict=True)]
-
-
-def _confidence(evidence: Evidence, first: int, last: int, index: int) -> float:
-    """Mean probability, over a piece, of the class's family: what a person could tell is right or wrong."""
-    probabilities = np.exp(evidence.log_probabilities[first:last])
-    return min(1.0, float(probabilities[:, _FAMILY[index]].sum(1).mean()))
