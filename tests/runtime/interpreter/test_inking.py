@@ -72,3 +72,10 @@ def test_a_sketch_is_drawn_so_at_every_size():
     for size in (128, 256, 512):
         row = sketch.label_map(size)[round(80.5 * size / 256 - 0.5), size // 8 : size // 2 + size // 4]
         assert (row == 10).all(), size
+
+
+def test_only_the_part_on_the_page_of_a_line_without_end_is_drawn():
+    drawn = ink_lines([line((-1e5, -1e5 + 0.5), (1e5, 1e5 + 0.5))], 64, 1.0)
+    row, column = np.nonzero(drawn == 0)
+    assert set(column - row) <= {0, -1}
+    assert set(row) == set(range(64))
