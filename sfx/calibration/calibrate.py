@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sfx.calibration import emulated
 from sfx.calibration.draft import Draft
 from sfx.calibration.drawing import Fp32Faces, draw_with
 from sfx.calibration.forms import form_of
 from sfx.calibration.layers import Layer
-from sfx.calibration.packages import import_onnx, import_onnxruntime
+from sfx.calibration.packages import import_onnx, import_onnx_ir, import_onnxruntime
 from sfx.calibration.plans import Budget, Damage, choose
 from sfx.calibration.quality import dissimilarity, face_psnrs, pooled
 from sfx.calibration.sensitivity import GRAPHS, Progress, Ranges, measure_damages, prepare_graphs
@@ -36,6 +37,21 @@ SHOWN = 4
 HEADROOM = 1.5
 """Between the difference from the published form that a lowered graph shows here and what `sfx verify` takes for
 damage: other CPUs add in another order, and a value next to a rounding step may fall either way."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run a bundle here, as a price names it."""
+
+    backend: str
+    precision: str
+    draw: Callable[[Bundle, CalibrationSet], Pixels]
+    """What it makes of a set: (N, output_size, output_size, 3) RGB."""
+
+    @classmethod
+    def by(cls, choice: Choice) -> Way:
+        """By engines that are made for it alone."""
+        return cls(choice.backend, choice.precision, lambda bundle, pairs: draw_with(bundle, choice, pairs))
 
 
 @dataclass(frozen=True)
@@ -76,11 +92,11 @@ def calibrate(
     """Write a bundle to `out`, whole or absent, whose pictures of `pairs` keep the budget on every CPU backend here.
 
     Graphs may be in FP32 or in FP16; either way pictures are held against those of the same graphs without INT8,
-    computed in FP32 on the CPU.
+    computed in FP32 on the CPU. FP16 graphs keep the budget with every FP16 result rounded as well, as on a GPU.
 
     Raises BudgetError where no layer can be lowered within the budget, BundleError for a bundle that is calibrated
     already or an `out` that is in the way, InputError for a `high` that the graphs cannot compute in,
-    MissingPackageError without onnx and onnxruntime, EngineError without BF16 where asked.
+    MissingPackageError without onnx and onnxruntime, and for FP16 graphs onnx_ir, EngineError without BF16 where asked.
     """
     import_onnx()
     import_onnxruntime()
@@ -91,9 +107,11 @@ def calibrate(
     form = form_of(source, GRAPHS)
     high = form.high(request.high)
     check_target(out, force=force)
-    ways = _ways(form.on_cpu[high])
+    if form.emulated:
+        import_onnx_ir()
     # A CPU without BF16 says so here, and not after minutes.
-    ways[0].load(source, "mapping").close()
+    choose_backend("openvino", "cpu", form.on_cpu[high]).load(source, "mapping").close()
+    ways = _ways(form.on_cpu[high], form.emulated)
     with whole_or_absent(out) as making, Fp32Faces(source, choose_backend("openvino", "cpu"), pairs) as fp32:
         draft = Draft.begin(source, making)
         layers, ranges = prepare_graphs(draft, fp32, progress)
@@ -105,7 +123,7 @@ def calibrate(
         chosen, prices = choose(damages, request.budget, measure, progress)
         progress("measuring what was chosen")
         lowered = draft.with_int8(chosen, ranges)
-        found = draw_with(lowered, ways[0], pairs)
+        found = ways[0].draw(lowered, pairs)
         prices += _proof_prices(source, lowered, ways, pairs)
         lowering = Lowering(
             plan=_plan(layers, chosen, high),
@@ -121,24 +139,26 @@ def calibrate(
     return Result(Bundle.open(out), lowering, ranges, damages, frozenset(chosen), *shown)
 
 
-def _ways(precision: str) -> list[Choice]:
+def _ways(precision: str, emulating: bool) -> list[Way]:
     """Every way to run the bundle here; the first is OpenVINO's, with the high layers in `precision`."""
     first = choose_backend("openvino", "cpu", precision)
     others = [choose_backend(name, "cpu") for name in installed_backends("cpu")]
-    return [
+    choices = [
         first,
         *(choice for choice in others if (choice.backend, choice.precision) != (first.backend, precision)),
     ]
+    ways = [Way.by(choice) for choice in choices]
+    if emulating:
+        ways.append(Way(emulated.BACKEND, emulated.PRECISION, emulated.draw_emulated))
+    return ways
 
 
-def prices_of(
-    lowered: Bundle, ways: Sequence[Choice], pairs: CalibrationSet, expected: Pixels
-) -> list[Price]:
+def prices_of(lowered: Bundle, ways: Sequence[Way], pairs: CalibrationSet, expected: Pixels) -> list[Price]:
     """What the faces of `pairs` cost on every way to run `lowered`, against those expected."""
-    return [_price(way, SET, expected, draw_with(lowered, way, pairs)) for way in ways]
+    return [_price(way, SET, expected, way.draw(lowered, pairs)) for way in ways]
 
 
-def _price(way: Choice, faces: str, expected: Pixels, found: Pixels) -> Price:
+def _price(way: Way, faces: str, expected: Pixels, found: Pixels) -> Price:
     psnrs = face_psnrs(expected, found)
     return Price(
         way.backend,
@@ -150,9 +170,7 @@ def _price(way: Choice, faces: str, expected: Pixels, found: Pixels) -> Price:
     )
 
 
-def _proof_prices(
-    source: Bundle, lowered: Bundle, ways: Sequence[Choice], pairs: CalibrationSet
-) -> list[Price]:
+def _proof_prices(source: Bundle, lowered: Bundle, ways: Sequence[Way], pairs: CalibrationSet) -> list[Price]:
     """The price on the proof's inputs, which played no part in choosing; against the source's graphs as well."""
     proof = read_arrays(source, source.manifest.proof)
     if not {"label_map", "appearance"} <= proof.keys():
@@ -161,7 +179,7 @@ def _proof_prices(
         )
     held_out = replace(pairs, label_maps=proof["label_map"], photos=proof["appearance"])
     expected = draw_with(source, choose_backend("openvino", "cpu"), held_out)
-    return [_price(way, PROOF, expected, draw_with(lowered, way, held_out)) for way in ways]
+    return [_price(way, PROOF, expected, way.draw(lowered, held_out)) for way in ways]
 
 
 def _plan(layers: Sequence[Layer], chosen: Sequence[Layer], high: str) -> tuple[LayerPrecision, ...]:

@@ -18,6 +18,11 @@ def import_onnxruntime() -> Any:
     return _import("onnxruntime")
 
 
+def import_onnx_ir() -> Any:
+    """The module onnx_ir. Raises MissingPackageError."""
+    return _import("onnx_ir")
+
+
 def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)

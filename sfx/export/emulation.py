@@ -1,9 +1,4 @@
-"""FP16 arithmetic emulated on a CPU: what a graph will compute on a GPU, measured at export.
-
-ONNX Runtime on a CPU does not compute in FP16: it casts to FP32 and drops the casts between. Here the graph
-is rewritten to FP32 with an explicit Cast to FP16 and back after every operator that has an FP16 result,
-weights included; those it keeps. Sums inside a convolution stay in FP32, as they do in tensor cores.
-"""
+"""FP16 arithmetic emulated on a CPU (`sfx.calibration.half_rounding`): what a graph will compute on a GPU."""
 
 from __future__ import annotations
 
@@ -17,6 +12,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
+from sfx.calibration.half_rounding import round_every_half
 from sfx.engines.engine import Array
 from sfx.errors import MissingPackageError
 from sfx.export.graphs import Graph
@@ -48,7 +44,7 @@ def emulate(graph: Graph, path: Path, feeds: Mapping[str, Array]) -> Emulated:
         ) from error
     model = ir.load(path)
     layers = _layers(model)
-    _round_every_half(model)
+    round_every_half(model)
     names = [*(spec.name for spec in (*graph.outputs, *graph.named)), *layers.values()]
     by_name = {value.name: value for node in model.graph for value in node.outputs}
     model.graph.outputs.extend(by_name[name] for name in names[len(graph.outputs) :])
@@ -93,39 +89,3 @@ def module_path(node: ir.Node) -> str:
     """The module that a node was traced from, such as `decoder.convs.3.conv`; its own name where that is not kept."""
     scopes = ast.literal_eval(node.metadata_props.get(_SCOPES, "[]"))
     return str(scopes[-2]) if len(scopes) > 1 else str(node.name)
-
-
-def _round_every_half(model: ir.Model) -> None:
-    """Replace FP16 by FP32, with a Cast to FP16 and back after every FP16 result."""
-    for value in list(model.graph.initializers.values()):
-        if value.dtype == ir.DataType.FLOAT16:
-            widened = _cast(value, ir.DataType.FLOAT)
-            value.replace_all_uses_with(widened.outputs[0])
-            widened.replace_input_with(0, value)
-            model.graph.insert_before(model.graph[0], widened)
-    for node in list(model.graph):
-        for value in node.outputs:
-            if value.dtype == ir.DataType.FLOAT16:
-                _round(model.graph, node, value)
-
-
-def _round(graph: ir.Graph, node: ir.Node, value: ir.Value) -> None:
-    name = value.name
-    value.name = f"{name}_unrounded"
-    value.dtype = ir.DataType.FLOAT
-    if node.op_type == "Cast":
-        node.attributes["to"] = ir.AttrInt64("to", ir.DataType.FLOAT)
-    narrowed = _cast(value, ir.DataType.FLOAT16)
-    widened = _cast(narrowed.outputs[0], ir.DataType.FLOAT)
-    value.replace_all_uses_with(widened.outputs[0])
-    narrowed.replace_input_with(0, value)
-    widened.outputs[0].name = name
-    graph.insert_after(node, [narrowed, widened])
-
-
-def _cast(value: ir.Value, dtype: ir.DataType) -> ir.Node:
-    node = ir.node("Cast", [value], {"to": int(dtype)})
-    node.outputs[0].dtype = dtype
-    node.outputs[0].shape = value.shape
-    node.outputs[0].name = f"{value.name}_{dtype.name.lower()}"
-    return node

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from onnx import numpy_helper
 
 from sfx.benchmarks.bench import about_bundle
-from sfx.calibration.calibrate import GRAPHS, PROOF, SET, Request, calibrate, prices_of
+from sfx.calibration.calibrate import GRAPHS, PROOF, SET, Request, Way, calibrate, prices_of
 from sfx.calibration.draft import Draft
 from sfx.calibration.drawing import Fp32Faces, draw_with
 from sfx.calibration.page import page, side_by_side
@@ -152,7 +152,7 @@ def test_a_layer_that_int8_ruins_is_kept_high(
         chosen, _ = choose(
             damages,
             Budget(target),
-            lambda trial: prices_of(draft.with_int8(trial, ranges), [way], pairs, fp32.faces),
+            lambda trial: prices_of(draft.with_int8(trial, ranges), [Way.by(way)], pairs, fp32.faces),
         )
     assert [layer.name for layer in chosen] == [names[1]]
 

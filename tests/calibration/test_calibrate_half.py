@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from onnx import numpy_helper
 
 from sfx.calibration.calibrate import GRAPHS, PROOF, SET, Request, Result, calibrate
 from sfx.calibration.drawing import draw_with
+from sfx.calibration.emulated import draw_emulated, emulated_bundle
 from sfx.calibration.forms import FORMS
 from sfx.calibration.layers import convolutions
 from sfx.calibration.plans import Budget
@@ -26,8 +29,9 @@ from sfx.engines.bundle import Bundle
 from sfx.engines.compiled import BuildOptions
 from sfx.engines.compiling import compile_bundle
 from sfx.engines.manifest_reading import read_manifest
+from sfx.engines.recorded import read_arrays
 from sfx.engines.verify import verify_bundle
-from sfx.errors import InputError
+from sfx.errors import InputError, MissingPackageError
 from sfx.export.checkpoint import Checkpoint
 from sfx.export.emulation import emulate
 from sfx.export.graphs import graphs
@@ -75,13 +79,50 @@ def test_convolutions_read_int8_through_fp16_scales(result: Result) -> None:
 def test_both_backends_draw_with_the_psnr_of_the_manifest(
     backend: str, result: Result, half_bundle: Bundle, pairs: CalibrationSet
 ) -> None:
-    prices = [one for one in result.lowering.prices if one.backend == backend]
+    prices = [one for one in result.lowering.prices if (one.backend, one.precision) == (backend, "fp32")]
     assert {one.faces for one in prices} == {SET, PROOF}
     price = next(one for one in prices if one.faces == SET)
     expected = draw_with(half_bundle, backends.choose("openvino", "cpu"), pairs)
     found = draw_with(result.bundle, backends.choose(backend, "cpu"), pairs)
     assert psnr(expected, found) == pytest.approx(price.psnr_db, abs=0.2)
     assert price.psnr_db >= TARGET_DB
+
+
+def test_the_budget_is_kept_with_every_fp16_result_rounded(
+    result: Result, half_bundle: Bundle, pairs: CalibrationSet
+) -> None:
+    prices = {one.faces: one for one in result.lowering.prices if one.precision == "fp16, emulated"}
+    assert prices.keys() == {SET, PROOF}
+    assert prices[SET].psnr_db >= TARGET_DB
+    fp32 = draw_with(half_bundle, backends.choose("openvino", "cpu"), pairs)
+    rounded = draw_emulated(result.bundle, pairs)
+    assert psnr(fp32, rounded) == pytest.approx(prices[SET].psnr_db, abs=0.2)
+    unrounded = draw_with(result.bundle, backends.choose("onnxruntime", "cpu"), pairs)
+    assert (rounded != unrounded).any(), "expected FP16 to round otherwise than FP32"
+
+
+def test_an_emulated_bundle_computes_what_export_emulates(
+    half_bundle: Bundle, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    """The same arithmetic by way of an engine: each graph's outputs, to the bit."""
+    emulated = emulated_bundle(half_bundle, tmp_path)
+    proof = read_arrays(half_bundle, half_bundle.manifest.proof)
+    for graph in graphs(checkpoint.config):
+        feeds = {spec.name: proof[spec.name][:1] for spec in graph.inputs}
+        with closing(backends.choose("onnxruntime", "cpu").load(emulated, graph.name)) as engine:
+            found = engine(feeds)
+        expected = emulate(graph, half_bundle.path / half_bundle.manifest.graph(graph.name).file.path, feeds)
+        for name in found:
+            np.testing.assert_array_equal(found[name], expected.outputs[name], err_msg=name)
+
+
+def test_what_emulates_fp16_is_named_where_it_is_missing(
+    half_bundle: Bundle, pairs: CalibrationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx_ir", None)
+    with pytest.raises(MissingPackageError, match=r"expected the package onnx_ir, .*sfx\[calibration\]"):
+        calibrate(half_bundle, tmp_path / "out", pairs, Request(Budget(TARGET_DB), groups=3))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_bundle_verifies_and_claims_nothing_of_the_graphs_before(result: Result) -> None:
