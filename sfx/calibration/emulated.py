@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from sfx.calibration.draft import Draft
 from sfx.calibration.drawing import Pixels, draw_with
 from sfx.calibration.packages import import_onnx_ir
 from sfx.calibration.sets import CalibrationSet
@@ -27,16 +28,22 @@ def draw_emulated(bundle: Bundle, pairs: CalibrationSet) -> Pixels:
 
 
 def emulated_bundle(bundle: Bundle, folder: Path) -> Bundle:
-    """The bundle's graphs in `folder`, computing in FP32 what they compute in FP16. Raises MissingPackageError."""
+    """A copy of the bundle in `folder` whose graphs compute in FP32 what they compute in FP16.
+
+    Raises MissingPackageError.
+    """
     ir = import_onnx_ir()
     from sfx.calibration.half_rounding import round_every_half
 
+    plain = Draft.begin(bundle, folder).source
+
     def emulated(entry: GraphEntry) -> GraphEntry:
-        model = ir.load(bundle.checked(entry.file))
+        path = folder / entry.file.path
+        model = ir.load(path)
         round_every_half(model)
-        path = folder / f"{entry.name}.onnx"
         ir.save(model, path)
         return replace(entry, file=bundle_file(path), precision="fp32", weights="fp32")
 
-    entries = tuple(emulated(entry) for entry in bundle.manifest.graphs)
-    return Bundle(folder, replace(bundle.manifest, graphs=entries))
+    return Bundle(
+        folder, replace(plain.manifest, graphs=tuple(emulated(entry) for entry in plain.manifest.graphs))
+    )

@@ -28,6 +28,7 @@ from sfx.engines import backends
 from sfx.engines.bundle import Bundle
 from sfx.engines.compiled import BuildOptions
 from sfx.engines.compiling import compile_bundle
+from sfx.engines.locate import PACKAGED_DEMO
 from sfx.engines.manifest_reading import read_manifest
 from sfx.engines.recorded import read_arrays
 from sfx.engines.verify import verify_bundle
@@ -114,6 +115,15 @@ def test_an_emulated_bundle_computes_what_export_emulates(
         expected = emulate(graph, half_bundle.path / half_bundle.manifest.graph(graph.name).file.path, feeds)
         for name in found:
             np.testing.assert_array_equal(found[name], expected.outputs[name], err_msg=name)
+
+
+def test_an_emulated_bundle_is_whole(tmp_path: Path) -> None:
+    """Of the model that ships, which has statistics of its codes."""
+    demo = Bundle.open(PACKAGED_DEMO)
+    emulated = emulated_bundle(demo, tmp_path)
+    assert emulated.manifest.statistics is not None
+    assert [file.path for file in emulated.manifest.files()] == [file.path for file in demo.manifest.files()]
+    emulated.expect_files()
 
 
 def test_what_emulates_fp16_is_named_where_it_is_missing(

@@ -22,11 +22,11 @@ SAMPLES = 2
 HEARD = 2.0
 """What it is worth, in nats, that a drawing's picture shows a class, when its vectors are read.
 
-Chosen with the network that shipped first: of 60 clean and 60 dense drawings' pixels inked in both label maps 98.7 % had
-the same class as vectors and as a picture when each was looked at for itself; with the picture's scores alone 98.7,
+Chosen with the network that shipped first: of 60 clean and 60 dense drawings' pixels inked in both label maps 98.7 %
+had the same class as vectors and as a picture when each was looked at for itself; with the picture's scores alone 98.7,
 with 1 nat 99.0, with 2 nats 99.1 %. It costs the vectors what they know better than pixels do. Of 130 clean and 130
-dense drawings the network that ships now gives 99.2 and 99.1 % of those pixels the same class, and 98.6 and 98.4 % of the
-vectors' ink the right family (pictures: 98.1 and 97.8); with 4 nats 99.3 and 99.1, and 98.5 and 98.3 %.
+dense drawings the network that ships now gives 99.2 and 99.1 % of those pixels the same class, and 98.6 and 98.4 % of
+the vectors' ink the right family (pictures: 98.1 and 97.8); with 4 nats 99.3 and 99.1, and 98.5 and 98.3 %.
 """
 
 SIDE = int(CANVAS_UNITS)
