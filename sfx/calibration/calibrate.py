@@ -107,11 +107,10 @@ def calibrate(
     form = form_of(source, GRAPHS)
     high = form.high(request.high)
     check_target(out, force=force)
-    if form.emulated:
-        import_onnx_ir()
+    first = choose_backend("openvino", "cpu", form.on_cpu[high])
     # A CPU without BF16 says so here, and not after minutes.
-    choose_backend("openvino", "cpu", form.on_cpu[high]).load(source, "mapping").close()
-    ways = _ways(form.on_cpu[high], form.emulated)
+    first.load(source, "mapping").close()
+    ways = _ways(first, high)
     with whole_or_absent(out) as making, Fp32Faces(source, choose_backend("openvino", "cpu"), pairs) as fp32:
         draft = Draft.begin(source, making)
         layers, ranges = prepare_graphs(draft, fp32, progress)
@@ -139,16 +138,20 @@ def calibrate(
     return Result(Bundle.open(out), lowering, ranges, damages, frozenset(chosen), *shown)
 
 
-def _ways(precision: str, emulating: bool) -> list[Way]:
-    """Every way to run the bundle here; the first is OpenVINO's, with the high layers in `precision`."""
-    first = choose_backend("openvino", "cpu", precision)
+def _ways(first: Choice, high: str) -> list[Way]:
+    """Every way to run the bundle here, `first` first; emulated as well where it is asked for other than `high`."""
     others = [choose_backend(name, "cpu") for name in installed_backends("cpu")]
     choices = [
         first,
-        *(choice for choice in others if (choice.backend, choice.precision) != (first.backend, precision)),
+        *(
+            choice
+            for choice in others
+            if (choice.backend, choice.precision) != (first.backend, first.precision)
+        ),
     ]
     ways = [Way.by(choice) for choice in choices]
-    if emulating:
+    if first.precision != high:
+        import_onnx_ir()
         ways.append(Way(emulated.BACKEND, emulated.PRECISION, emulated.draw_emulated))
     return ways
 

@@ -27,8 +27,6 @@ class Form:
     """The first in which QuantizeLinear and DequantizeLinear take `element`."""
     on_cpu: Mapping[str, str]
     """What the other layers may be meant to compute in -> what a CPU is asked for; the first one unless told."""
-    emulated: bool = False
-    """Whether a CPU computes otherwise than is meant, so that its price has to be measured by emulation too."""
 
     def high(self, asked: str | None) -> str:
         """What the layers are to compute in that are not lowered. Raises InputError for what these graphs cannot."""
@@ -66,7 +64,6 @@ FORMS = {
         kinds=("Conv",),
         opset=19,
         on_cpu={"fp16": "fp32"},
-        emulated=True,
     ),
 }
 """By precision."""

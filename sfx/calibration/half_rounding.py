@@ -13,8 +13,8 @@ import onnx_ir as ir
 def round_every_half(model: ir.Model) -> None:
     """Replace FP16 by FP32 in place, with a Cast to FP16 and back after every result that is known to be FP16.
 
-    Results keep their names. What a DequantizeLinear gives is not rounded: the convolution behind it multiplies the
-    integers, and nothing is stored between.
+    Results keep their names; none of them may be an output of the graph. What a DequantizeLinear gives is not rounded:
+    the convolution behind it multiplies the integers, and nothing is stored between.
     """
     for value in list(model.graph.initializers.values()):
         if value.dtype == ir.DataType.FLOAT16:
@@ -24,9 +24,11 @@ def round_every_half(model: ir.Model) -> None:
             model.graph.insert_before(model.graph[0], widened)
     for node in list(model.graph):
         for value in node.outputs:
-            if value.dtype == ir.DataType.FLOAT16 and node.op_type == "DequantizeLinear":
+            if value.dtype != ir.DataType.FLOAT16:
+                continue
+            if node.op_type == "DequantizeLinear":
                 value.dtype = ir.DataType.FLOAT
-            elif value.dtype == ir.DataType.FLOAT16:
+            else:
                 _round(model.graph, node, value)
 
 

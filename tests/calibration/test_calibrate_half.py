@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from click.testing import CliRunner
 from onnx import numpy_helper
@@ -18,6 +19,7 @@ from sfx.calibration.calibrate import GRAPHS, PROOF, SET, Request, Result, calib
 from sfx.calibration.drawing import draw_with
 from sfx.calibration.emulated import draw_emulated, emulated_bundle
 from sfx.calibration.forms import FORMS
+from sfx.calibration.half_rounding import round_every_half
 from sfx.calibration.layers import convolutions
 from sfx.calibration.plans import Budget
 from sfx.calibration.quality import psnr
@@ -115,6 +117,30 @@ def test_an_emulated_bundle_computes_what_export_emulates(
         expected = emulate(graph, half_bundle.path / half_bundle.manifest.graph(graph.name).file.path, feeds)
         for name in found:
             np.testing.assert_array_equal(found[name], expected.outputs[name], err_msg=name)
+
+
+def test_integers_are_not_rounded_on_their_way_to_a_convolution() -> None:
+    half = onnx.TensorProto.FLOAT16
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("DequantizeLinear", ["integers", "scale"], ["widened"]),
+            onnx.helper.make_node("Relu", ["widened"], ["result"]),
+            onnx.helper.make_node("Cast", ["result"], ["output"], to=onnx.TensorProto.FLOAT),
+        ],
+        "graph",
+        [info("integers", onnx.TensorProto.INT8, [4])],
+        [info("output", onnx.TensorProto.FLOAT, [4])],
+        [numpy_helper.from_array(np.float16(0.1), "scale")],
+        value_info=[info("widened", half, [4]), info("result", half, [4])],
+    )
+    model = ir.from_proto(onnx.helper.make_model(graph))
+    round_every_half(model)
+    expected = ["Cast", "DequantizeLinear", "Relu", "Cast", "Cast", "Cast"]
+    assert [node.op_type for node in model.graph] == expected
+    assert {value.dtype for node in model.graph for value in node.outputs if value.name == "widened"} == {
+        ir.DataType.FLOAT
+    }
 
 
 def test_an_emulated_bundle_is_whole(tmp_path: Path) -> None:

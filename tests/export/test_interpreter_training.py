@@ -254,7 +254,7 @@ def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: 
     for stop_at in (1, 2):  # begun, and resumed
         train(
             Options(
-                data, out, minutes=1.0, learning_rate=1e-4, batch=2, begin_from=MODEL, stop_at_step=stop_at
+                data, out, minutes=1.0, learning_rate=1e-3, batch=2, begin_from=MODEL, stop_at_step=stop_at
             )
         )
     trained = read_run(out)
@@ -262,8 +262,7 @@ def test_the_shipped_network_comes_back_and_is_trained_on(data: Path, tmp_path: 
     assert trained.source["begun_from"] == described(bundle.manifest.source)
     with torch.inference_mode():
         after, _ = InterpreterGraph(trained.network)(torch.from_numpy(proof["ink"]))
-    before = network.state_dict()
-    assert any(not torch.equal(value, before[name]) for name, value in trained.network.named_parameters())
+    assert np.abs(after.numpy().astype(int) - proof["scores"]).mean() > 1e-4
     assert (after.numpy().argmax(1) == proof["scores"].argmax(1)).mean() > 0.99
 
 
