@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from sfx.calibration.portraits import geometry_vector, geometry_vector_names, mirrored, sample_geometry
+from sfx.calibration.portraits import (
+    geometry_vector,
+    geometry_vector_names,
+    mirrored,
+    sample_appearance,
+    sample_geometry,
+)
+from sfx.calibration.portraits import (
+    picture as drawn_picture,
+)
 from sfx.errors import InputError
 from sfx.export.demo import augment
-from sfx.export.demo.batches import BatchSource, Prefetcher
-from sfx.export.demo.dataset import HELD_OUT, PARTS, TRAINING, draw, draw_shard, open_shards
+from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
+from sfx.export.demo.dataset import (
+    HELD_OUT,
+    PARTS,
+    TRAINING,
+    appearance_mirror_signs,
+    appearance_vector,
+    draw,
+    draw_shard,
+    open_shards,
+)
 from sfx.export.demo.latents import AppearanceLatents
 from sfx.labels import MAX_LABEL
 from sfx.samples import sample_label_map
@@ -72,6 +91,39 @@ def test_mirror_signs_are_what_mirroring_a_geometry_does(seed: int) -> None:
     geometry = sample_geometry(np.random.default_rng(seed))
     signs = augment.mirror_signs(geometry_vector_names())
     assert np.allclose(geometry_vector(geometry) * signs, geometry_vector(mirrored(geometry)), atol=1e-6)
+
+
+def test_a_mirrored_appearance_lights_the_mirrored_face() -> None:
+    look = replace(sample_appearance(np.random.default_rng(3)), light_x=0.9, background_angle=0.7, light=1.0)
+    signs = appearance_mirror_signs()
+    other = replace(look, light_x=-0.9, background_angle=-0.7)
+    assert np.allclose(appearance_vector(look) * signs, appearance_vector(other))
+    geometry = sample_geometry(np.random.default_rng(4))
+    mirror = drawn_picture(geometry, look, 64)[:, ::-1].astype(float)
+    as_mirrored = drawn_picture(mirrored(geometry), other, 64)
+    as_before = drawn_picture(mirrored(geometry), look, 64)
+    assert np.square(as_mirrored - mirror).mean() < 0.3 * np.square(as_before - mirror).mean()
+
+
+def test_batches_describe_the_light_as_it_falls_in_their_pictures(data: Path) -> None:
+    source = BatchSource(data, samples=16, style_width=32, seed=3, rank=0, names=geometry_vector_names())
+    shard = open_shards(data, TRAINING)[0]
+    known = source.standardised(np.asarray(shard.geometry), np.asarray(shard.appearance))[1]
+    mirrored_ones = source.standardised(
+        np.asarray(shard.geometry), np.asarray(shard.appearance) * appearance_mirror_signs()
+    )[1]
+    pictures = torch.tensor(np.asarray(shard.pictures)).permute(0, 3, 1, 2)
+    for batch in (source.portraits(0), source.batch(0, recoloured=False)):
+        assert isinstance(batch, Portraits)
+        found = set()
+        for target, described in zip(batch.targets, batch.appearance, strict=True):
+            for seen, descriptions in ((target, known), (target.flip(-1), mirrored_ones)):
+                for row in (
+                    (pictures == seen).flatten(1).all(1).nonzero()[:, 0]
+                ):  # none for one that was moved
+                    assert torch.equal(described, descriptions[row])
+                    found.add(seen is target)
+        assert found == {True, False}
 
 
 def test_augmented_sketches_stay_sketches_and_change() -> None:
@@ -170,12 +222,20 @@ def test_pairs_that_keep_their_colours_keep_their_descriptions(data: Path) -> No
     """The teacher is told the appearance that the reference shows: no recolouring, whatever the step."""
     source = BatchSource(data, 4, 16, seed=3, rank=0, names=geometry_vector_names())
     shard = open_shards(data, TRAINING)[0]
-    described = source.standardised(np.asarray(shard.geometry), np.asarray(shard.appearance))[1]
+    appearances = np.asarray(shard.appearance)
+    described, mirrored_ones = (
+        source.standardised(np.asarray(shard.geometry), each)[1]
+        for each in (appearances, appearances * appearance_mirror_signs())
+    )
     means = np.asarray(shard.pictures).mean((1, 2))
     for step in range(4):
         batch = source.batch(step, recoloured=False)
         for target, appearance in zip(batch.targets, batch.appearance, strict=True):
-            rows = [row for row in range(8) if torch.equal(described[row], appearance)]
+            rows = [
+                row
+                for row in range(8)
+                if torch.equal(described[row], appearance) or torch.equal(mirrored_ones[row], appearance)
+            ]
             distance = np.abs(means[rows] - target.float().mean((1, 2)).numpy()).max(1).min()
             assert distance < 12.0
 

@@ -140,6 +140,11 @@ def test_the_schedule_teaches_the_decoder_then_the_encoders_then_all() -> None:
     assert phases == [*[Phase.SEEING] * 2, *[Phase.TOGETHER] * 2, *[Phase.SHARPENING] * 2]
     assert [shipped.share(minutes) for minutes in (0.0, 57.5, 80.0, 90.0)] == [0.0, 0.5, 0.5, 1.0]
     assert Schedule(100.0, 10.0, 20.0).share(50.0) == 0.5
+    colouring = Schedule(90.0, 0.0, 45.0, colouring_minutes=60.0)
+    assert [colouring.phase(minutes) for minutes in (0.0, 59.9, 60.0)] == [
+        *[Phase.COLOURING] * 2,
+        Phase.TOGETHER,
+    ]
 
 
 def test_l1_of_a_known_difference() -> None:

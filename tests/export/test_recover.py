@@ -155,6 +155,16 @@ def test_a_run_begins_from_a_bundle_and_goes_on_without_it(
     )
 
 
+def test_colouring_leaves_the_sketch_encoders_alone(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
+    colouring = Schedule(1000.0, 1000.0, 1000.0, colouring_minutes=1000.0)
+    train(_options(data, tmp_path, colouring, 2, narrow_bundle), NARROW)
+    trained = RunState.load(tmp_path).trained
+    recovered = recover(narrow_bundle).state_dict()
+    changed = {name for name, value in recovered.items() if not torch.equal(trained[f"model.{name}"], value)}
+    assert {"encoder_face_fine.styles.8.linear.weight", "decoder.conv1.conv.weight"} <= changed
+    assert not {name for name in changed if name.startswith(("encoder_sketch", "latent_avg"))}
+
+
 def test_a_begun_run_has_no_teacher_to_learn_from(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
     taught = Schedule(1000.0, 1000.0, 1000.0, decoder_minutes=10.0)
     with pytest.raises(InputError, match="expected no minutes for the decoder alone"):

@@ -66,6 +66,12 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
     help="Until then the encoders learn through pictures, from then on all networks.",
 )
 @click.option(
+    "--colouring-minutes",
+    default=0.0,
+    show_default=True,
+    help="Until then all but the sketch encoders learn.",
+)
+@click.option(
     "--sharpening-minutes",
     default=0.0,
     show_default=True,
@@ -98,6 +104,7 @@ def train(
     decoder_minutes: float | None,
     encoders_minutes: float | None,
     seeing_minutes: float,
+    colouring_minutes: float,
     sharpening_minutes: float,
     begin_from: Path | None,
     decay_from: float,
@@ -117,7 +124,9 @@ def train(
     quarter, half, decoder, encoders = (
         default if given is None else given for given, default in zip(asked, usual, strict=True)
     )
-    schedule = Schedule(minutes, quarter, half, decoder, encoders, seeing_minutes, sharpening_minutes)
+    schedule = Schedule(
+        minutes, quarter, half, decoder, encoders, seeing_minutes, colouring_minutes, sharpening_minutes
+    )
     options = Options(
         data=data,
         out=out,

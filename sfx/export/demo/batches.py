@@ -19,7 +19,15 @@ import torch
 from torch import Tensor
 
 from sfx.export.demo import augment
-from sfx.export.demo.dataset import GROUP, SKETCHES, TRAINING, Shard, Standardiser, open_shards
+from sfx.export.demo.dataset import (
+    GROUP,
+    SKETCHES,
+    TRAINING,
+    Shard,
+    Standardiser,
+    appearance_mirror_signs,
+    open_shards,
+)
 from sfx.export.demo.latents import AppearanceLatents
 
 Made = TypeVar("Made")
@@ -73,6 +81,7 @@ class BatchSource:
         self._geometry_scale = Standardiser(np.asarray(self._shards[0].geometry))
         self._appearance_scale = Standardiser(np.asarray(self._shards[0].appearance))
         self._signs = augment.mirror_signs(names)
+        self._appearance_signs = appearance_mirror_signs()
         self._columns = [names.index(name) for name in ("pose.shift_x", "pose.shift_y", "pose.scale")]
         self._latents = AppearanceLatents(np.asarray(self._shards[0].appearance), style_width, seed)
 
@@ -100,7 +109,7 @@ class BatchSource:
             shard = self._shards[int(rng.integers(len(self._shards)))]
             row = int(rng.integers(len(shard.pictures)))
             target = self._target(shard, row, bool(rng.random() < 0.5), None, rng)
-            rows.append([target.picture, target.parts, target.geometry, shard.appearance[row]])
+            rows.append([target.picture, target.parts, target.geometry, target.appearance])
         pictures, parts, *described = (np.stack(column) for column in zip(*rows, strict=True))
         geometry, appearance = self.standardised(*described)
         return Portraits(
@@ -117,7 +126,7 @@ class BatchSource:
         """
         rng = np.random.default_rng([*self._seed, step])
         targets: list[_Target] = []
-        appearances, references, latents, is_random = [], [], [], []
+        references, latents, is_random = [], [], []
         for _ in range(self._samples):
             shard = self._shards[int(rng.integers(len(self._shards)))]
             first = GROUP * int(rng.integers(len(shard.pictures) // GROUP))
@@ -134,7 +143,6 @@ class BatchSource:
             if rng.random() < PHOTOGRAPHED:
                 reference = augment.photographed(reference, rng)
             references.append(reference)
-            appearances.append(shard.appearance[first])
             latents.append(self._latents(np.asarray(shard.appearance[first]), rng))
             is_random.append(drawn_at_random)
             target = self._target(shard, other, mirrored, table, rng)
@@ -142,7 +150,8 @@ class BatchSource:
                 target = replace(target, sketch=augment.augmented_sketch(target.sketch, rng))
             targets.append(target)
         geometry, appearance = self.standardised(
-            np.stack([target.geometry for target in targets]), np.stack(appearances)
+            np.stack([target.geometry for target in targets]),
+            np.stack([target.appearance for target in targets]),
         )
         pictures = torch.from_numpy(np.stack([target.picture for target in targets]))
         return Batch(
@@ -161,7 +170,7 @@ class BatchSource:
     ) -> _Target:
         sketch = np.asarray(shard.sketches[row, int(rng.integers(SKETCHES))])
         picture, part_map = np.asarray(shard.pictures[row]), np.asarray(shard.parts[row])
-        geometry = shard.geometry[row].copy()
+        geometry, appearance = shard.geometry[row].copy(), np.asarray(shard.appearance[row])
         if table is not None:
             picture = augment.recoloured(picture, table)
         if rng.random() < 0.25:
@@ -171,7 +180,8 @@ class BatchSource:
             sketch = augment.mirrored_labels(sketch)
             picture, part_map = picture[:, ::-1], mirrored_parts(part_map)
             geometry = geometry * self._signs
-        return _Target(sketch, picture, part_map, geometry)
+            appearance = appearance * self._appearance_signs
+        return _Target(sketch, picture, part_map, geometry, appearance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +190,7 @@ class _Target:
     picture: np.ndarray
     parts: np.ndarray
     geometry: np.ndarray
+    appearance: np.ndarray
 
 
 def mirrored_parts(part_map: np.ndarray) -> np.ndarray:

@@ -55,6 +55,8 @@ PARTS: tuple[str, ...] = (
     "earrings",
 )
 """Names of the values of a part map; a later one lies above an earlier one."""
+_SIDED = ("background_angle", "light_x")
+"""Entries of an appearance that change their sign in a mirror."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,15 @@ class Shard:
 def appearance_vector(appearance: Appearance) -> NDArray[np.float32]:
     """(values,): the colours' components and the strengths of an appearance, in the order of its fields."""
     return np.hstack([np.asarray(value, np.float32) for value in astuple(appearance)])
+
+
+def appearance_mirror_signs() -> NDArray[np.float32]:
+    """(values,): what an appearance vector is multiplied by when its portrait is mirrored."""
+    from sfx.calibration.portraits import sample_appearance
+
+    some = sample_appearance(np.random.default_rng(0))
+    signs = [np.full(np.size(value), -1.0 if name in _SIDED else 1.0) for name, value in vars(some).items()]
+    return np.hstack(signs).astype(np.float32)
 
 
 def draw_shard(folder: Path, seed: int, split: str, index: int, groups: int = GROUPS_PER_SHARD) -> None:

@@ -106,6 +106,7 @@ OBJECTIVES: Mapping[Phase, Objective] = {
     Phase.DECODER: of_decoder,
     Phase.ENCODERS: of_encoders,
     Phase.SEEING: of_all,
+    Phase.COLOURING: of_all,
     Phase.TOGETHER: of_all,
     Phase.SHARPENING: of_all,
 }

@@ -18,6 +18,8 @@ class Phase(Enum):
     """The encoders and the mapping network, towards the codes that synthesis learned to draw."""
     SEEING = "seeing"
     """The encoders, through the picture that a fixed synthesis draws of their codes."""
+    COLOURING = "colouring"
+    """The appearance encoder, the mapping network and synthesis, through the picture; sketch codes nearly stay."""
     TOGETHER = "together"
     """All networks, through the picture."""
     SHARPENING = "sharpening"
@@ -28,6 +30,7 @@ HIGHEST_RATES: Mapping[Phase, float] = {
     Phase.DECODER: 8e-4,
     Phase.ENCODERS: 8e-4,
     Phase.SEEING: 2e-4,
+    Phase.COLOURING: 3e-4,
     Phase.TOGETHER: 2e-4,
     Phase.SHARPENING: 1e-4,
 }
@@ -53,6 +56,8 @@ class Schedule:
     """Until then `Phase.ENCODERS`."""
     seeing_minutes: float = 0.0
     """Until then `Phase.SEEING`."""
+    colouring_minutes: float = 0.0
+    """Until then `Phase.COLOURING`."""
     sharpening_minutes: float = 0.0
     """How many of the last minutes are `Phase.SHARPENING`; before that, `Phase.TOGETHER`."""
 
@@ -66,7 +71,14 @@ class Schedule:
     def _ends(self) -> tuple[float, ...]:
         """When each phase ends; one that ends before the one before it has no time."""
         last = self.minutes - self.sharpening_minutes
-        ends = (self.decoder_minutes, self.encoders_minutes, self.seeing_minutes, last, self.minutes)
+        ends = (
+            self.decoder_minutes,
+            self.encoders_minutes,
+            self.seeing_minutes,
+            self.colouring_minutes,
+            last,
+            self.minutes,
+        )
         return tuple(accumulate(ends, max))
 
     def share(self, minutes: float) -> float:

@@ -150,6 +150,7 @@ class Trainer:
             Phase.DECODER: self.source.portraits,
             Phase.ENCODERS: partial(self.source.batch, recoloured=False),
             Phase.SEEING: self.source.batch,
+            Phase.COLOURING: self.source.batch,
             Phase.TOGETHER: self.source.batch,
             Phase.SHARPENING: self.source.batch,
         }
@@ -266,7 +267,7 @@ class Trainer:
         """Whether BatchNorm's statistics stay as they are: once all networks can see, and have warmed up together."""
         if self.begun_from:
             return True
-        seeing = self.phase in (Phase.SEEING, Phase.TOGETHER, Phase.SHARPENING)
+        seeing = self.phase not in (Phase.DECODER, Phase.ENCODERS)
         return seeing and 0 < self.phase_began <= self.step - self.options.warm_up_steps
 
     @torch.no_grad()
