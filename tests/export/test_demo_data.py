@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from sfx.calibration.portraits import (
-    geometry_vector,
-    geometry_vector_names,
-    mirrored,
-    sample_appearance,
-    sample_geometry,
-)
-from sfx.calibration.portraits import (
-    picture as drawn_picture,
-)
+from sfx.calibration import portraits
+from sfx.calibration.portraits import geometry_vector, geometry_vector_names, mirrored, sample_geometry
 from sfx.errors import InputError
 from sfx.export.demo import augment
 from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
@@ -26,6 +18,7 @@ from sfx.export.demo.dataset import (
     HELD_OUT,
     PARTS,
     TRAINING,
+    Shard,
     appearance_mirror_signs,
     appearance_vector,
     draw,
@@ -94,33 +87,38 @@ def test_mirror_signs_are_what_mirroring_a_geometry_does(seed: int) -> None:
 
 
 def test_a_mirrored_appearance_lights_the_mirrored_face() -> None:
-    look = replace(sample_appearance(np.random.default_rng(3)), light_x=0.9, background_angle=0.7, light=1.0)
+    look = replace(
+        portraits.sample_appearance(np.random.default_rng(3)), light_x=0.9, background_angle=0.7, light=1.0
+    )
     signs = appearance_mirror_signs()
     other = replace(look, light_x=-0.9, background_angle=-0.7)
     assert np.allclose(appearance_vector(look) * signs, appearance_vector(other))
     geometry = sample_geometry(np.random.default_rng(4))
-    mirror = drawn_picture(geometry, look, 64)[:, ::-1].astype(float)
-    as_mirrored = drawn_picture(mirrored(geometry), other, 64)
-    as_before = drawn_picture(mirrored(geometry), look, 64)
+    mirror = portraits.picture(geometry, look, 64)[:, ::-1].astype(float)
+    as_mirrored = portraits.picture(mirrored(geometry), other, 64)
+    as_before = portraits.picture(mirrored(geometry), look, 64)
     assert np.square(as_mirrored - mirror).mean() < 0.3 * np.square(as_before - mirror).mean()
+
+
+def _described(source: BatchSource, shard: Shard) -> tuple[torch.Tensor, torch.Tensor]:
+    """The appearance of each of a shard's portraits as batches tell it, and of its mirror image."""
+    geometry, appearance = np.asarray(shard.geometry), np.asarray(shard.appearance)
+    mirrored_appearance = appearance * appearance_mirror_signs()
+    return source.standardised(geometry, appearance)[1], source.standardised(geometry, mirrored_appearance)[1]
 
 
 def test_batches_describe_the_light_as_it_falls_in_their_pictures(data: Path) -> None:
     source = BatchSource(data, samples=16, style_width=32, seed=3, rank=0, names=geometry_vector_names())
     shard = open_shards(data, TRAINING)[0]
-    known = source.standardised(np.asarray(shard.geometry), np.asarray(shard.appearance))[1]
-    mirrored_ones = source.standardised(
-        np.asarray(shard.geometry), np.asarray(shard.appearance) * appearance_mirror_signs()
-    )[1]
+    as_drawn, as_mirrored = _described(source, shard)
     pictures = torch.tensor(np.asarray(shard.pictures)).permute(0, 3, 1, 2)
-    for batch in (source.portraits(0), source.batch(0, recoloured=False)):
-        assert isinstance(batch, Portraits)
+    batches: list[Portraits] = [source.portraits(0), source.batch(0, recoloured=False)]
+    for batch in batches:
         found = set()
         for target, described in zip(batch.targets, batch.appearance, strict=True):
-            for seen, descriptions in ((target, known), (target.flip(-1), mirrored_ones)):
-                for row in (
-                    (pictures == seen).flatten(1).all(1).nonzero()[:, 0]
-                ):  # none for one that was moved
+            for seen, descriptions in ((target, as_drawn), (target.flip(-1), as_mirrored)):
+                # None for a picture that was moved.
+                for row in (pictures == seen).flatten(1).all(1).nonzero()[:, 0]:
                     assert torch.equal(described, descriptions[row])
                     found.add(seen is target)
         assert found == {True, False}
@@ -222,11 +220,7 @@ def test_pairs_that_keep_their_colours_keep_their_descriptions(data: Path) -> No
     """The teacher is told the appearance that the reference shows: no recolouring, whatever the step."""
     source = BatchSource(data, 4, 16, seed=3, rank=0, names=geometry_vector_names())
     shard = open_shards(data, TRAINING)[0]
-    appearances = np.asarray(shard.appearance)
-    described, mirrored_ones = (
-        source.standardised(np.asarray(shard.geometry), each)[1]
-        for each in (appearances, appearances * appearance_mirror_signs())
-    )
+    as_drawn, as_mirrored = _described(source, shard)
     means = np.asarray(shard.pictures).mean((1, 2))
     for step in range(4):
         batch = source.batch(step, recoloured=False)
@@ -234,7 +228,7 @@ def test_pairs_that_keep_their_colours_keep_their_descriptions(data: Path) -> No
             rows = [
                 row
                 for row in range(8)
-                if torch.equal(described[row], appearance) or torch.equal(mirrored_ones[row], appearance)
+                if torch.equal(as_drawn[row], appearance) or torch.equal(as_mirrored[row], appearance)
             ]
             distance = np.abs(means[rows] - target.float().mean((1, 2)).numpy()).max(1).min()
             assert distance < 12.0
