@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import numpy_helper
 
-from sfx.calibration.calibrate import GRAPHS, PROOF, SET, Request, Result, calibrate
+from sfx.calibration.calibrate import PROOF, SET, Request, Result, calibrate
 from sfx.calibration.drawing import draw_with
 from sfx.calibration.emulated import draw_emulated, emulated_bundle
 from sfx.calibration.forms import FORMS
@@ -162,10 +162,13 @@ def test_what_emulates_fp16_is_named_where_it_is_missing(
 
 
 def test_the_bundle_verifies_and_claims_nothing_of_the_graphs_before(result: Result) -> None:
-    lines = list(verify_bundle(result.bundle.path))
-    assert any("layers int8" in line and line.startswith("synthesis, image") for line in lines)
+    """Which graphs are lowered depends on the CPU: INT8 products saturate on one with AVX2 alone, at 31 dB for all of
+    synthesis instead of 43, and nothing of synthesis keeps this budget there.
+    """
     lowered = {entry.name for entry in result.bundle.manifest.graphs if entry.int8_layers}
-    assert lowered == set(GRAPHS)
+    assert lowered == {layer.graph for layer in result.chosen}
+    lines = list(verify_bundle(result.bundle.path))
+    assert {line.split(",")[0] for line in lines if "layers int8" in line} == lowered
     assert not lowered & {one.graph for one in result.bundle.manifest.accuracy}
 
 
