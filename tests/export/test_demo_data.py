@@ -21,6 +21,7 @@ from sfx.export.demo.dataset import (
     Shard,
     appearance_mirror_signs,
     appearance_vector,
+    appearance_weights,
     draw,
     draw_shard,
     open_shards,
@@ -98,6 +99,15 @@ def test_a_mirrored_appearance_lights_the_mirrored_face() -> None:
     as_mirrored = portraits.picture(mirrored(geometry), other, 64)
     as_before = portraits.picture(mirrored(geometry), look, 64)
     assert np.square(as_mirrored - mirror).mean() < 0.3 * np.square(as_before - mirror).mean()
+
+
+def test_what_a_mirror_changes_weighs_more() -> None:
+    look = portraits.sample_appearance(np.random.default_rng(3))
+    changed = appearance_vector(look) != appearance_vector(
+        replace(look, light_x=look.light_x + 0.1, background_angle=look.background_angle + 0.1)
+    )
+    assert changed.sum() == 2
+    assert np.array_equal(appearance_weights() > 1, changed)
 
 
 def _described(source: BatchSource, shard: Shard) -> tuple[torch.Tensor, torch.Tensor]:

@@ -21,6 +21,7 @@ class Appearance:
     trim: Colour
     """The second colour of the clothes: collar, hem; also a hat's band."""
     hat: Colour
+    """Goes with the clothes: a portrait without a hat, as most are, tells what colour one would have."""
     background: Colour
     background_end: Colour
     background_angle: float
@@ -139,7 +140,7 @@ def sample_appearance(rng: np.random.Generator) -> Appearance:
         lip=_lip(rng, skin),
         clothes=clothes,
         trim=_cloth(rng) if rng.random() < 0.45 else adjusted(clothes, lightness=rng.uniform(0.82, 1.1)),
-        hat=_cloth(rng),
+        hat=mix(adjusted(clothes, lightness=0.85), _cloth(rng), 0.15),
         background=from_oklch(background_lightness, background_chroma, background_hue),
         background_end=from_oklch(
             min(max(background_lightness + rng.uniform(-0.16, 0.1), 0.3), 0.97),

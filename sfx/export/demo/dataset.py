@@ -57,6 +57,9 @@ PARTS: tuple[str, ...] = (
 """Names of the values of a part map; a later one lies above an earlier one."""
 _SIDED = ("background_angle", "light_x")
 """Entries of an appearance that change their sign in a mirror."""
+SIDED_WEIGHT = 6.0
+"""What these two count among the 43 entries that are read off appearance codes: with the side of the light wrong, a
+sixth of the squared error of a picture is theirs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +90,11 @@ def appearance_mirror_signs() -> NDArray[np.float32]:
     some = sample_appearance(np.random.default_rng(0))
     signs = [np.full(np.size(value), -1.0 if name in _SIDED else 1.0) for name, value in vars(some).items()]
     return np.hstack(signs).astype(np.float32)
+
+
+def appearance_weights() -> NDArray[np.float32]:
+    """(values,): how much each entry of an appearance vector counts when it is read off codes."""
+    return np.where(appearance_mirror_signs() < 0, SIDED_WEIGHT, 1.0).astype(np.float32)
 
 
 def draw_shard(folder: Path, seed: int, split: str, index: int, groups: int = GROUPS_PER_SHARD) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from sfx.export.demo.batches import Batch, Portraits
 from sfx.export.demo.critic import Critic
+from sfx.export.demo.dataset import appearance_weights
 from sfx.export.demo.losses import description_loss, feature_weights, picture_loss, style_loss
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
@@ -75,7 +77,7 @@ def of_all(
     real = resized(as_floats(batch.targets), size)
     loss = picture_loss(drawn, real, feature_weights(batch.parts, size))
     from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
-    of_colours = description_loss(colours, batch.appearance)
+    of_colours = description_loss(colours, batch.appearance, _appearance_weights())
     figures = {
         "loss": loss.total.item(),
         "l1": loss.l1.item(),
@@ -87,6 +89,11 @@ def of_all(
         figures["critic"] = critic.learn(drawn, real)
         total = total + critic.urge(drawn, real)
     return total, figures
+
+
+@cache
+def _appearance_weights() -> Tensor:
+    return torch.from_numpy(appearance_weights())
 
 
 def _with_appearance(
