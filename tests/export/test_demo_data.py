@@ -21,10 +21,11 @@ from sfx.export.demo.dataset import (
     Shard,
     appearance_mirror_signs,
     appearance_vector,
-    appearance_weights,
+    appearance_vector_names,
     draw,
     draw_shard,
     open_shards,
+    recoloured_appearance,
 )
 from sfx.export.demo.latents import AppearanceLatents
 from sfx.labels import MAX_LABEL
@@ -101,13 +102,12 @@ def test_a_mirrored_appearance_lights_the_mirrored_face() -> None:
     assert np.square(as_mirrored - mirror).mean() < 0.3 * np.square(as_before - mirror).mean()
 
 
-def test_what_a_mirror_changes_weighs_more() -> None:
+def test_entries_of_an_appearance_are_named_by_their_field() -> None:
     look = portraits.sample_appearance(np.random.default_rng(3))
-    changed = appearance_vector(look) != appearance_vector(
-        replace(look, light_x=look.light_x + 0.1, background_angle=look.background_angle + 0.1)
-    )
-    assert changed.sum() == 2
-    assert np.array_equal(appearance_weights() > 1, changed)
+    brighter = appearance_vector(replace(look, light=look.light + 0.1, lens=(0.9, 0.9, 0.9)))
+    changed = appearance_vector(look) != brighter
+    names = np.array(appearance_vector_names())
+    assert names[changed].tolist() == ["lens", "lens", "lens", "light"]
 
 
 def _described(source: BatchSource, shard: Shard) -> tuple[torch.Tensor, torch.Tensor]:
@@ -190,6 +190,19 @@ def test_a_colour_table_recolours_each_channel_by_its_own_row() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     assert np.array_equal(augment.recoloured(ramp, table)[:, 0], table.T)
     assert (np.diff(table.astype(int), axis=1) >= 0).all()
+
+
+def test_a_recoloured_picture_is_described_as_it_is_now() -> None:
+    look = portraits.sample_appearance(np.random.default_rng(3))
+    table = augment.colour_table(np.random.default_rng(2))
+    described = recoloured_appearance(appearance_vector(look), table)
+    names = np.array(appearance_vector_names())
+    for name in sorted({name for name in names if (names == name).sum() == 3}):
+        as_picture = np.rint(np.array([[getattr(look, name)]]) * 255.0).astype(np.uint8)
+        expected = augment.recoloured(as_picture, table)[0, 0] / 255.0
+        np.testing.assert_allclose(described[names == name], expected, atol=0.006, err_msg=name)
+    others = np.array([(names == name).sum() == 1 for name in names])
+    assert np.array_equal(described[others], appearance_vector(look)[others])
 
 
 def test_batches_depend_on_seed_rank_and_step_alone(data: Path) -> None:

@@ -72,14 +72,6 @@ def test_description_loss_is_quadratic_near_and_cuts_outliers() -> None:
     assert float(description_loss(torch.zeros(1, 2), torch.tensor([[90.0, 90.0]]))) == pytest.approx(3.5)
 
 
-def test_entries_of_a_description_count_by_their_weights() -> None:
-    actual, weights = torch.tensor([[0.5, 0.0, 0.0]]), torch.tensor([2.0, 1.0, 1.0])
-    assert float(description_loss(torch.zeros(1, 3), actual, weights)) == pytest.approx(0.125 * 2 / 4)
-    assert float(description_loss(torch.zeros(1, 3), actual.flip(1), weights)) == pytest.approx(0.125 / 4)
-    even = description_loss(torch.zeros(1, 3), actual, torch.full((3,), 6.0))
-    assert float(even) == pytest.approx(float(description_loss(torch.zeros(1, 3), actual)))
-
-
 def test_style_loss_is_the_share_of_the_styles_that_is_wrong() -> None:
     torch.manual_seed(0)
     decoder = Spse(NARROW).decoder

@@ -27,6 +27,7 @@ from sfx.export.demo.dataset import (
     Standardiser,
     appearance_mirror_signs,
     open_shards,
+    recoloured_appearance,
 )
 from sfx.export.demo.latents import AppearanceLatents
 
@@ -120,10 +121,7 @@ class BatchSource:
         )
 
     def batch(self, step: int, recoloured: bool = True) -> Batch:
-        """The batch of a step.
-
-        `recoloured` changes the colours of half the pairs, of which `appearance` then does not tell.
-        """
+        """The batch of a step; `recoloured` changes the colours of half the pairs."""
         rng = np.random.default_rng([*self._seed, step])
         targets: list[_Target] = []
         references, latents, is_random = [], [], []
@@ -173,6 +171,7 @@ class BatchSource:
         geometry, appearance = shard.geometry[row].copy(), np.asarray(shard.appearance[row])
         if table is not None:
             picture = augment.recoloured(picture, table)
+            appearance = recoloured_appearance(appearance, table)
         if rng.random() < 0.25:
             sketch, picture, part_map, moved = augment.moved_together(sketch, picture, part_map, rng)
             geometry[self._columns] += np.array([moved[0], moved[1], moved[2] - 1.0], np.float32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +58,8 @@ PARTS: tuple[str, ...] = (
 """Names of the values of a part map; a later one lies above an earlier one."""
 _SIDED = ("background_angle", "light_x")
 """Entries of an appearance that change their sign in a mirror."""
-SIDED_WEIGHT = 6.0
-"""What these two count among the 43 entries that are read off appearance codes: with the side of the light wrong, a
-sixth of the squared error of a picture is theirs."""
+TOLD = ("light_x", "hair", "clothes", "trim", "eye", "lip")
+"""What of an appearance synthesis is told by its description while it learns colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,18 +83,37 @@ def appearance_vector(appearance: Appearance) -> NDArray[np.float32]:
     return np.hstack([np.asarray(value, np.float32) for value in astuple(appearance)])
 
 
-def appearance_mirror_signs() -> NDArray[np.float32]:
-    """(values,): what an appearance vector is multiplied by when its portrait is mirrored."""
+@cache
+def appearance_vector_names() -> tuple[str, ...]:
+    """The field that each entry of an appearance vector is of; the three components of a colour have one name."""
     from sfx.calibration.portraits import sample_appearance
 
     some = sample_appearance(np.random.default_rng(0))
-    signs = [np.full(np.size(value), -1.0 if name in _SIDED else 1.0) for name, value in vars(some).items()]
-    return np.hstack(signs).astype(np.float32)
+    return tuple(name for name, value in vars(some).items() for _ in range(np.size(value)))
 
 
-def appearance_weights() -> NDArray[np.float32]:
-    """(values,): how much each entry of an appearance vector counts when it is read off codes."""
-    return np.where(appearance_mirror_signs() < 0, SIDED_WEIGHT, 1.0).astype(np.float32)
+def appearance_mirror_signs() -> NDArray[np.float32]:
+    """(values,): what an appearance vector is multiplied by when its portrait is mirrored."""
+    return np.array([-1.0 if name in _SIDED else 1.0 for name in appearance_vector_names()], np.float32)
+
+
+def told_entries() -> list[int]:
+    """Where the entries of `TOLD` are in an appearance vector."""
+    names = appearance_vector_names()
+    return [entry for told in TOLD for entry, name in enumerate(names) if name == told]
+
+
+def recoloured_appearance(appearance: NDArray[np.float32], table: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Appearance vector (values,) of a picture whose channels are looked up in a table (3, 256)."""
+    names = appearance_vector_names()
+    changed = appearance.copy()
+    for first in range(len(names) - 2):
+        if names[first] == names[first + 2]:  # the three components of a colour
+            levels = np.arange(256) / 255.0
+            for channel in range(3):
+                value = np.interp(appearance[first + channel], levels, table[channel] / 255.0)
+                changed[first + channel] = value
+    return changed
 
 
 def draw_shard(folder: Path, seed: int, split: str, index: int, groups: int = GROUPS_PER_SHARD) -> None:

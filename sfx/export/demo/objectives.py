@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 import torch
@@ -11,13 +10,15 @@ from torch import Tensor
 
 from sfx.export.demo.batches import Batch, Portraits
 from sfx.export.demo.critic import Critic
-from sfx.export.demo.dataset import appearance_weights
+from sfx.export.demo.dataset import told_entries
 from sfx.export.demo.losses import description_loss, feature_weights, picture_loss, style_loss
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
 
 GUIDE_WEIGHT = 0.3
 """Weight of the losses of what is read off codes and maps beside the picture's, once the encoders can see."""
+TOLD_WEIGHT = 4.0
+"""Weight of what appearance codes say of light and colours: a quarter for each entry."""
 
 Objective = Callable[[Trainable, Any, int], tuple[Tensor, dict[str, float]]]
 """Model, batch and side of the pictures -> what is minimised, and named figures."""
@@ -61,6 +62,19 @@ def of_encoders(trainable: Trainable, batch: Batch, _size: int) -> tuple[Tensor,
     return of_shape + of_colours + of_latents + (from_codes + from_map), figures
 
 
+def of_colouring(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor, dict[str, float]]:
+    """The pictures' distance, with appearance codes that are told light and colours, and how well they told them."""
+    with mixed_precision():
+        appearance_codes = trainable.appearance_codes(batch.references)
+        told = trainable.told(appearance_codes, batch.appearance[:, told_entries()])
+        codes = _with_appearance(trainable, trainable.sketch_codes(batch.sketches), told, batch)
+        drawn = trainable.draw(codes, size)
+    loss = picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
+    of_told = _told_loss(trainable, appearance_codes, batch)
+    figures = {"loss": loss.total.item(), "l1": loss.l1.item(), "told": of_told.item()}
+    return loss.total + TOLD_WEIGHT * of_told, figures
+
+
 def of_all(
     trainable: Trainable, batch: Batch, size: int, critic: Critic | None = None
 ) -> tuple[Tensor, dict[str, float]]:
@@ -77,23 +91,25 @@ def of_all(
     real = resized(as_floats(batch.targets), size)
     loss = picture_loss(drawn, real, feature_weights(batch.parts, size))
     from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
-    of_colours = description_loss(colours, batch.appearance, _appearance_weights())
+    of_colours = description_loss(colours, batch.appearance)
+    of_told = _told_loss(trainable, appearance_codes, batch)
     figures = {
         "loss": loss.total.item(),
         "l1": loss.l1.item(),
         "geometry": from_codes.item(),
         "colours": of_colours.item(),
+        "told": of_told.item(),
     }
-    total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours)
+    total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours + TOLD_WEIGHT * of_told)
     if critic is not None:
         figures["critic"] = critic.learn(drawn, real)
         total = total + critic.urge(drawn, real)
     return total, figures
 
 
-@cache
-def _appearance_weights() -> Tensor:
-    return torch.from_numpy(appearance_weights())
+def _told_loss(trainable: Trainable, appearance_codes: Tensor, batch: Batch) -> Tensor:
+    said = trainable.said(appearance_codes)
+    return description_loss(said, batch.appearance[:, None, told_entries()].expand_as(said))
 
 
 def _with_appearance(
@@ -113,7 +129,7 @@ OBJECTIVES: Mapping[Phase, Objective] = {
     Phase.DECODER: of_decoder,
     Phase.ENCODERS: of_encoders,
     Phase.SEEING: of_all,
-    Phase.COLOURING: of_all,
+    Phase.COLOURING: of_colouring,
     Phase.TOGETHER: of_all,
     Phase.SHARPENING: of_all,
 }

@@ -19,7 +19,8 @@ class Phase(Enum):
     SEEING = "seeing"
     """The encoders, through the picture that a fixed synthesis draws of their codes."""
     COLOURING = "colouring"
-    """The appearance encoder, the mapping network and synthesis, through the picture; sketch codes nearly stay."""
+    """The appearance encoder, the mapping network and synthesis, through the picture, synthesis being told light and
+    colours; sketch codes nearly stay."""
     TOGETHER = "together"
     """All networks, through the picture."""
     SHARPENING = "sharpening"
@@ -30,7 +31,7 @@ HIGHEST_RATES: Mapping[Phase, float] = {
     Phase.DECODER: 8e-4,
     Phase.ENCODERS: 8e-4,
     Phase.SEEING: 2e-4,
-    Phase.COLOURING: 3e-4,
+    Phase.COLOURING: 6e-4,
     Phase.TOGETHER: 2e-4,
     Phase.SHARPENING: 1e-4,
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sfx.config import ModelConfig
 from sfx.engines.processor import cpu_features
+from sfx.export.demo.dataset import told_entries
 from sfx.export.demo.initialise import initialise
 from sfx.export.demo.prelu import use_fast_prelu
 from sfx.export.demo.schedule import Phase
@@ -52,7 +53,7 @@ LEARNING: Mapping[Phase, tuple[str, ...]] = {
         "colour_reader.",
     ),
     # A third of the work less than all: what the sketch encoders say is right where colours and light are not.
-    Phase.COLOURING: ("model.encoder_face_fine.", "model.decoder.", "colour_reader."),
+    Phase.COLOURING: ("model.encoder_face_fine.", "model.decoder."),
     **dict.fromkeys(
         (Phase.TOGETHER, Phase.SHARPENING), ("model.", "code_reader.", "map_reader.", "colour_reader.")
     ),
@@ -61,6 +62,11 @@ LEARNING: Mapping[Phase, tuple[str, ...]] = {
 COMPUTED_IN = torch.bfloat16 if "avx512_bf16" in cpu_features() else torch.float32
 """What convolutions are computed in. A CPU that only emulates BF16 takes nine times as long as in FP32: 47 and 5 s a
 step of eight pictures on one with AVX2."""
+TOLD_LAYERS = 3
+"""How many appearance layers have directions for what `TOLD` names: the coarsest, for it changes whole areas."""
+TOLD_STEP = 8.0
+"""How far codes go for each deviation of an entry. Left to themselves, encoders told the light's side (R2 0.8) in a
+200th of the codes' variance, and synthesis had drawn nothing of it after 25000 samples; so it did after 15000."""
 READ_SIDE = 8
 """Side to which c3 is averaged before geometry is read off it."""
 
@@ -72,6 +78,8 @@ class Trainable(nn.Module):
     another off the codes, which teaches the style heads to hand on what it saw; the third reads colours off the
     appearance codes. Heads and teacher are thrown away after training.
     """
+
+    told_directions: Tensor
 
     def __init__(self, config: ModelConfig, features: int, values: int, seed: int) -> None:
         super().__init__()
@@ -99,6 +107,7 @@ class Trainable(nn.Module):
             nn.init.zeros_(reader.weight)
             nn.init.zeros_(reader.bias)
         self.teacher = Teacher(config, features, values)
+        self.register_buffer("told_directions", told_directions(config.style_width), persistent=False)
         self._deepest_map = torch.zeros(())
         self.model.encoder_sketch_fine.body[-1].register_forward_hook(self._keep_deepest_map)
 
@@ -156,6 +165,17 @@ class Trainable(nn.Module):
         """Pictures uint8 (G, 3, H, W) -> appearance codes (G, layers, style_width)."""
         return self.model.appearance_codes(as_floats(references))
 
+    def said(self, appearance_codes: Tensor) -> Tensor:
+        """What these codes say of `TOLD`: (N, TOLD_LAYERS, entries), standardised, once in each layer."""
+        said: Tensor = appearance_codes[:, :TOLD_LAYERS].float() @ self.told_directions.T / TOLD_STEP
+        return said
+
+    def told(self, appearance_codes: Tensor, entries: Tensor) -> Tensor:
+        """Codes (N, layers, style_width) that say instead these entries (N, entries) of `TOLD`, standardised."""
+        change = TOLD_STEP * (entries[:, None] - self.said(appearance_codes)) @ self.told_directions
+        first = appearance_codes[:, :TOLD_LAYERS].float() + change
+        return torch.cat([first, appearance_codes[:, TOLD_LAYERS:].float()], dim=1)
+
     def draw(self, codes: Tensor, size: int) -> Tensor:
         """Codes -> pictures float32 (N, 3, size, size)."""
         return self.model.decoder.synthesis(codes, size=size).float()
@@ -179,6 +199,15 @@ class Trainable(nn.Module):
         average = state["model.latent_avg"]
         self.load_state_dict({name: value for name, value in state.items() if name != "model.latent_avg"})
         self.model.latent_avg.copy_(average)
+
+
+def told_directions(style_width: int) -> Tensor:
+    """(entries, style_width): orthogonal directions of unit length, the same in every run."""
+    entries = len(told_entries())
+    noise = torch.randn(entries, style_width, generator=torch.Generator().manual_seed(0))
+    orthogonal, triangle = torch.linalg.qr(noise.T)
+    directions: Tensor = (orthogonal * triangle.diagonal().sign()).T.contiguous()
+    return directions
 
 
 def use_channels_last(module: nn.Module) -> None:
