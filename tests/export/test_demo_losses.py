@@ -10,6 +10,7 @@ from torch import nn
 from sfx.export.demo import metrics
 from sfx.export.demo.dataset import PARTS
 from sfx.export.demo.losses import (
+    COARSE_SQUARE_WEIGHT,
     COARSE_WEIGHT,
     MEAN_WEIGHT,
     PART_WEIGHTS,
@@ -38,7 +39,8 @@ def test_a_constant_difference_costs_its_size_at_every_scale_and_has_no_gradient
     loss = picture_loss(torch.full((1, 3, 32, 32), 0.5), torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32))
     assert float(loss.l1) == pytest.approx(0.25)
     absolute = 0.5 * (1 + COARSE_WEIGHT * (SCALES - 1))
-    assert float(loss.total) == pytest.approx(absolute + SQUARE_WEIGHT * 0.25)
+    square = SQUARE_WEIGHT + COARSE_SQUARE_WEIGHT * (SCALES - 1)
+    assert float(loss.total) == pytest.approx(absolute + square * 0.25)
 
 
 def test_weights_count_where_they_are() -> None:

@@ -76,8 +76,8 @@ def picture_loss(drawn: Tensor, target: Tensor, weights: Tensor) -> PictureLoss:
         if scale:
             difference = F.avg_pool2d(difference, 2)
             weights = F.avg_pool2d(weights, 2)
-            total = total + COARSE_WEIGHT * difference.abs().mean()
-            total = total + COARSE_SQUARE_WEIGHT * difference.square().mean()
+            absolute, square = difference.abs().mean(), difference.square().mean()
+            total = total + COARSE_WEIGHT * absolute + COARSE_SQUARE_WEIGHT * square
         horizontal = (difference[..., 1:] - difference[..., :-1]).abs() * weights[..., 1:]
         vertical = (difference[..., 1:, :] - difference[..., :-1, :]).abs() * weights[..., 1:, :]
         gradients = gradients + (horizontal.mean() + vertical.mean()) / 2

@@ -100,7 +100,7 @@ def of_all(
         "colours": of_colours.item(),
         "told": of_told.item(),
     }
-    total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours + TOLD_WEIGHT * of_told)
+    total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours) + TOLD_WEIGHT * of_told
     if critic is not None:
         figures["critic"] = critic.learn(drawn, real)
         total = total + critic.urge(drawn, real)

@@ -32,7 +32,7 @@ HIGHEST_RATES: Mapping[Phase, float] = {
     Phase.ENCODERS: 8e-4,
     Phase.SEEING: 2e-4,
     Phase.COLOURING: 6e-4,
-    Phase.TOGETHER: 2e-4,
+    Phase.TOGETHER: 3e-4,
     Phase.SHARPENING: 1e-4,
 }
 """Learning rate of each phase, before it falls towards the phase's end.
