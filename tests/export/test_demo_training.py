@@ -27,6 +27,7 @@ from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
 from sfx.export.demo.train import Options, train
 from sfx.export.networks import Spse
 from sfx.export.operators import Blur, Upsample
+from sfx.export.precision import mixed_precision
 from tests.export.demo_fixtures import NARROW, draw_small_set
 
 
@@ -171,7 +172,7 @@ def test_codes_of_the_encoders_start_from_the_mean_of_the_teacher(data: Path) ->
     described = source.described()
     fresh.teacher.measure_mean(*described)
     fresh.centre()
-    with torch.no_grad(), trainable.mixed_precision():
+    with torch.no_grad(), mixed_precision():
         sketches = source.batch(0).sketches
         codes = fresh.sketch_codes(sketches)
         added = fresh.fine_sketch_codes(sketches)

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sfx.export.demo.gradients import average_over_processes, gradient_buffer
-from sfx.export.demo.trainable import mixed_precision, use_channels_last
+from sfx.export.demo.trainable import use_channels_last
+from sfx.export.precision import mixed_precision
 
 WIDTHS = (32, 64, 96, 128)
 """Channels of its layers; the first three halve the side, so that it judges patches of 54 pixels."""

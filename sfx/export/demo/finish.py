@@ -13,8 +13,9 @@ from torch import Tensor
 from sfx.config import EncoderConfig, ModelConfig
 from sfx.export.demo.batches import BatchSource
 from sfx.export.demo.run_state import RunState
-from sfx.export.demo.trainable import as_floats, mixed_precision, one_hot
+from sfx.export.demo.trainable import as_floats, one_hot
 from sfx.export.networks import FINE_GAIN, Spse
+from sfx.export.precision import mixed_precision
 
 STATISTICS_SAMPLES = 600
 """Training sketches whose codes are looked at: enough for deviations that are 3 % right."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sfx.export.demo.dataset import GROUP, HELD_OUT, open_shards
-from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
+from sfx.export.demo.trainable import Trainable, as_floats, resized
+from sfx.export.precision import mixed_precision
 
 BATCH = 16
 """Pictures that are drawn together."""

@@ -13,7 +13,8 @@ from sfx.export.demo.critic import Critic
 from sfx.export.demo.dataset import told_entries
 from sfx.export.demo.losses import description_loss, feature_weights, picture_loss, style_loss
 from sfx.export.demo.schedule import Phase
-from sfx.export.demo.trainable import Trainable, as_floats, mixed_precision, resized
+from sfx.export.demo.trainable import Trainable, as_floats, resized
+from sfx.export.precision import mixed_precision
 
 GUIDE_WEIGHT = 0.3
 """Weight of the losses of what is read off codes and maps beside the picture's, once the encoders can see."""

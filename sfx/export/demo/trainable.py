@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sfx.config import ModelConfig
-from sfx.engines.processor import cpu_features
 from sfx.export.demo.dataset import told_entries
 from sfx.export.demo.initialise import initialise
 from sfx.export.demo.prelu import use_fast_prelu
@@ -18,6 +16,7 @@ from sfx.export.demo.schedule import Phase
 from sfx.export.demo.teacher import Teacher
 from sfx.export.networks import COARSE_GAIN, FINE_GAIN, Spse, StyleHead
 from sfx.export.operators import ModulatedConv2d
+from sfx.export.precision import COMPUTED_IN
 
 MAPPING_RATE = 800.0
 """Learning rate of the mapping network relative to the others, against the scale of its stored weights: 0.01, and
@@ -59,9 +58,6 @@ LEARNING: Mapping[Phase, tuple[str, ...]] = {
     ),
 }
 """How the names of the tensors begin that a phase trains."""
-COMPUTED_IN = torch.bfloat16 if "avx512_bf16" in cpu_features() else torch.float32
-"""What convolutions are computed in. A CPU that only emulates BF16 takes nine times as long as in FP32: 47 and 5 s a
-step of eight pictures on one with AVX2."""
 TOLD_LAYERS = 3
 """How many appearance layers have directions for what `TOLD` names: the coarsest, for it changes whole areas."""
 TOLD_STEP = 8.0
@@ -256,10 +252,3 @@ def optimiser_of(trainable: Trainable) -> torch.optim.Adam:
         for rate in sorted(set(rates.values()))
     ]
     return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
-
-
-@contextmanager
-def mixed_precision() -> Iterator[None]:
-    """BF16 in convolutions and linear layers, where the CPU has it."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=COMPUTED_IN is torch.bfloat16):
-        yield

@@ -29,6 +29,7 @@ from sfx.export.interpreter.scoring import accuracy, class_weights, family_table
 from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.varying import varied
 from sfx.export.pacing import ComputeClock, LearningRate
+from sfx.export.precision import mixed_precision
 from sfx.export.shards import HELD_OUT
 
 AVERAGING = 0.998
@@ -129,7 +130,7 @@ class Trainer:
 
     def _train_step(self, batch: Batch) -> float:
         self.network.train()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed_precision():
             scores = self.network.scores_at(batch.ink, batch.drawing, batch.row, batch.column)
         loss = loss_of(scores.float(), batch.label, batch.drawing, self.weights, self.table)
         self.optimiser.zero_grad()
@@ -157,7 +158,7 @@ class Trainer:
             scores, labels = [], []
             for start in range(0, len(label_maps), 16):
                 batch = batch_of(label_maps[start : start + 16])
-                with torch.autocast("cpu", dtype=torch.bfloat16):
+                with mixed_precision():
                     scores.append(
                         self.averaged.scores_at(batch.ink, batch.drawing, batch.row, batch.column).float()
                     )
