@@ -106,13 +106,10 @@ def told_entries() -> list[int]:
 def recoloured_appearance(appearance: NDArray[np.float32], table: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Appearance vector (values,) of a picture whose channels are looked up in a table (3, 256)."""
     names = appearance_vector_names()
+    colours = np.array([entry for entry, name in enumerate(names) if names.count(name) == 3])
     changed = appearance.copy()
-    for first in range(len(names) - 2):
-        if names[first] == names[first + 2]:  # the three components of a colour
-            levels = np.arange(256) / 255.0
-            for channel in range(3):
-                value = np.interp(appearance[first + channel], levels, table[channel] / 255.0)
-                changed[first + channel] = value
+    for channel, entries in enumerate(colours.reshape(-1, 3).T):
+        changed[entries] = np.interp(appearance[entries], np.arange(256) / 255.0, table[channel] / 255.0)
     return changed
 
 
