@@ -277,10 +277,24 @@ def test_latents_are_standard_normal_and_tell_appearances_apart() -> None:
     rng = np.random.default_rng(0)
     samples = rng.uniform(0.2, 0.8, (800, 5)).astype(np.float32)
     samples[:, 4] = samples[:, 3]  # a value that says nothing new
-    latents = AppearanceLatents(samples, width=24, seed=1)
+    latents = AppearanceLatents(samples, width=24)
     drawn = np.stack([latents(vector, rng) for vector in samples])
     assert np.abs(drawn.mean(0)).max() < 0.2
     assert drawn.std(0) == pytest.approx(np.ones(24), abs=0.15)
     same = np.stack([latents(samples[0], rng) for _ in range(50)]).mean(0)
     other = np.stack([latents(samples[1], rng) for _ in range(50)]).mean(0)
     assert np.linalg.norm(same - other) > 1.0
+
+
+def test_a_latent_means_the_same_appearance_in_every_run(data: Path) -> None:
+    """What a mapping network learnt in one run holds in the next that goes on from it."""
+
+    def between_both_appearances(seed: int) -> np.ndarray:
+        source = BatchSource(data, 4, 16, seed, 0, geometry_vector_names())
+        batches = [source.batch(step, recoloured=False) for step in range(40)]
+        latents = torch.cat([batch.latents for batch in batches])
+        is_first = torch.cat([batch.appearance[:, 0] for batch in batches]) > 0
+        difference = latents[is_first].mean(0) - latents[~is_first].mean(0)
+        return (difference / difference.norm()).numpy()
+
+    assert float(between_both_appearances(1) @ between_both_appearances(2)) > 0.7

@@ -147,6 +147,12 @@ def test_the_schedule_teaches_the_decoder_then_the_encoders_then_all() -> None:
         *[Phase.COLOURING] * 2,
         Phase.TOGETHER,
     ]
+    drawing = Schedule(90.0, 0.0, 0.0, colouring_minutes=10.0, drawing_minutes=60.0)
+    assert [drawing.phase(minutes) for minutes in (9.9, 10.0, 59.9, 60.0)] == [
+        Phase.COLOURING,
+        *[Phase.DRAWING] * 2,
+        Phase.TOGETHER,
+    ]
 
 
 def test_l1_of_a_known_difference() -> None:

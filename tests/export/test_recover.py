@@ -165,6 +165,19 @@ def test_colouring_leaves_the_sketch_encoders_alone(data: Path, narrow_bundle: P
     assert not {name for name in changed if name.startswith(("encoder_sketch", "latent_avg"))}
 
 
+def test_drawing_leaves_all_encoders_alone(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
+    drawing = Schedule(1000.0, 1000.0, 1000.0, drawing_minutes=1000.0)
+    train(_options(data, tmp_path, drawing, 2, narrow_bundle), NARROW)
+    state = RunState.load(tmp_path)
+    assert state.phase == Phase.DRAWING.value
+    recovered = recover(narrow_bundle).state_dict()
+    changed = {
+        name for name, value in recovered.items() if not torch.equal(state.trained[f"model.{name}"], value)
+    }
+    assert "decoder.conv1.conv.weight" in changed
+    assert all(name.startswith("decoder.") for name in changed)
+
+
 def test_a_begun_run_has_no_teacher_to_learn_from(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
     taught = Schedule(1000.0, 1000.0, 1000.0, decoder_minutes=10.0)
     with pytest.raises(InputError, match="expected no minutes for the decoder alone"):

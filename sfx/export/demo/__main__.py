@@ -72,6 +72,12 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
     help="Until then all but the sketch encoders learn.",
 )
 @click.option(
+    "--drawing-minutes",
+    default=0.0,
+    show_default=True,
+    help="Until then synthesis alone learns, from what the encoders say.",
+)
+@click.option(
     "--sharpening-minutes",
     default=0.0,
     show_default=True,
@@ -105,6 +111,7 @@ def train(
     encoders_minutes: float | None,
     seeing_minutes: float,
     colouring_minutes: float,
+    drawing_minutes: float,
     sharpening_minutes: float,
     begin_from: Path | None,
     decay_from: float,
@@ -125,7 +132,15 @@ def train(
         default if given is None else given for given, default in zip(asked, usual, strict=True)
     )
     schedule = Schedule(
-        minutes, quarter, half, decoder, encoders, seeing_minutes, colouring_minutes, sharpening_minutes
+        minutes=minutes,
+        quarter_size_minutes=quarter,
+        half_size_minutes=half,
+        decoder_minutes=decoder,
+        encoders_minutes=encoders,
+        seeing_minutes=seeing_minutes,
+        colouring_minutes=colouring_minutes,
+        drawing_minutes=drawing_minutes,
+        sharpening_minutes=sharpening_minutes,
     )
     options = Options(
         data=data,

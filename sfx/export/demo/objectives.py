@@ -76,6 +76,16 @@ def of_colouring(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor,
     return loss.total + TOLD_WEIGHT * of_told, figures
 
 
+def of_drawing(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor, dict[str, float]]:
+    """The pictures' distance alone, drawn from sketches and references."""
+    with mixed_precision():
+        sketch_codes = trainable.sketch_codes(batch.sketches)
+        codes = _with_appearance(trainable, sketch_codes, trainable.appearance_codes(batch.references), batch)
+        drawn = trainable.draw(codes, size)
+    loss = picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
+    return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
+
+
 def of_all(
     trainable: Trainable, batch: Batch, size: int, critic: Critic | None = None
 ) -> tuple[Tensor, dict[str, float]]:
@@ -131,6 +141,7 @@ OBJECTIVES: Mapping[Phase, Objective] = {
     Phase.ENCODERS: of_encoders,
     Phase.SEEING: of_all,
     Phase.COLOURING: of_colouring,
+    Phase.DRAWING: of_drawing,
     Phase.TOGETHER: of_all,
     Phase.SHARPENING: of_all,
 }

@@ -21,6 +21,8 @@ class Phase(Enum):
     COLOURING = "colouring"
     """The appearance encoder, the mapping network and synthesis, through the picture, synthesis being told light and
     colours; sketch codes nearly stay."""
+    DRAWING = "drawing"
+    """Synthesis and the mapping network, through the picture, from what the encoders say as they are."""
     TOGETHER = "together"
     """All networks, through the picture."""
     SHARPENING = "sharpening"
@@ -32,6 +34,7 @@ HIGHEST_RATES: Mapping[Phase, float] = {
     Phase.ENCODERS: 8e-4,
     Phase.SEEING: 2e-4,
     Phase.COLOURING: 6e-4,
+    Phase.DRAWING: 4e-4,
     Phase.TOGETHER: 3e-4,
     Phase.SHARPENING: 1e-4,
 }
@@ -59,6 +62,8 @@ class Schedule:
     """Until then `Phase.SEEING`."""
     colouring_minutes: float = 0.0
     """Until then `Phase.COLOURING`."""
+    drawing_minutes: float = 0.0
+    """Until then `Phase.DRAWING`."""
     sharpening_minutes: float = 0.0
     """How many of the last minutes are `Phase.SHARPENING`; before that, `Phase.TOGETHER`."""
 
@@ -77,6 +82,7 @@ class Schedule:
             self.encoders_minutes,
             self.seeing_minutes,
             self.colouring_minutes,
+            self.drawing_minutes,
             last,
             self.minutes,
         )

@@ -151,6 +151,7 @@ class Trainer:
             Phase.ENCODERS: partial(self.source.batch, recoloured=False),
             Phase.SEEING: self.source.batch,
             Phase.COLOURING: self.source.batch,
+            Phase.DRAWING: self.source.batch,
             Phase.TOGETHER: self.source.batch,
             Phase.SHARPENING: self.source.batch,
         }
