@@ -289,12 +289,12 @@ def test_latents_are_standard_normal_and_tell_appearances_apart() -> None:
 def test_a_latent_means_the_same_appearance_in_every_run(data: Path) -> None:
     """What a mapping network learnt in one run holds in the next that goes on from it."""
 
-    def between_both_appearances(seed: int) -> np.ndarray:
+    def between_both_appearances(seed: int) -> torch.Tensor:
         source = BatchSource(data, 4, 16, seed, 0, geometry_vector_names())
         batches = [source.batch(step, recoloured=False) for step in range(40)]
         latents = torch.cat([batch.latents for batch in batches])
         is_first = torch.cat([batch.appearance[:, 0] for batch in batches]) > 0
         difference = latents[is_first].mean(0) - latents[~is_first].mean(0)
-        return (difference / difference.norm()).numpy()
+        return difference / difference.norm()
 
-    assert float(between_both_appearances(1) @ between_both_appearances(2)) > 0.7
+    assert torch.dot(between_both_appearances(1), between_both_appearances(2)) > 0.7

@@ -17,7 +17,8 @@ _KEPT = 1e-3
 _SUBSPACE_SEED = 31
 """Where in z an appearance is placed: the same in every run, or what a mapping network learnt in one is wrong in the
 next. While it was a run's own seed, the 6 % of samples drawn from z erred 0.2 in L1 at the start of each run that went
-on from a bundle, seven times as much as the others, and made a third of its loss. 31 is what the demo had learnt last."""
+on from a bundle, seven times as much as the others, and made a third of its loss. 31 is what the demo had
+learnt last."""
 
 
 class AppearanceLatents:

@@ -11,7 +11,7 @@ from torch import Tensor
 from sfx.export.demo.batches import Batch, Portraits
 from sfx.export.demo.critic import Critic
 from sfx.export.demo.dataset import told_entries
-from sfx.export.demo.losses import description_loss, feature_weights, picture_loss, style_loss
+from sfx.export.demo.losses import PictureLoss, description_loss, feature_weights, picture_loss, style_loss
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.trainable import Trainable, as_floats, resized
 from sfx.export.precision import mixed_precision
@@ -29,8 +29,7 @@ def of_decoder(trainable: Trainable, batch: Portraits, size: int) -> tuple[Tenso
     """The pictures' distance, drawn from the teacher's codes."""
     with mixed_precision():
         drawn = trainable.draw(trainable.teacher(batch.geometry, batch.appearance), size)
-    real = resized(as_floats(batch.targets), size)
-    loss = picture_loss(drawn, real, feature_weights(batch.parts, size))
+    loss = _compared(drawn, batch, size)
     return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
 
 
@@ -70,7 +69,7 @@ def of_colouring(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor,
         told = trainable.told(appearance_codes, batch.appearance[:, told_entries()])
         codes = _with_appearance(trainable, trainable.sketch_codes(batch.sketches), told, batch)
         drawn = trainable.draw(codes, size)
-    loss = picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
+    loss = _compared(drawn, batch, size)
     of_told = _told_loss(trainable, appearance_codes, batch)
     figures = {"loss": loss.total.item(), "l1": loss.l1.item(), "told": of_told.item()}
     return loss.total + TOLD_WEIGHT * of_told, figures
@@ -82,7 +81,7 @@ def of_drawing(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor, d
         sketch_codes = trainable.sketch_codes(batch.sketches)
         codes = _with_appearance(trainable, sketch_codes, trainable.appearance_codes(batch.references), batch)
         drawn = trainable.draw(codes, size)
-    loss = picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
+    loss = _compared(drawn, batch, size)
     return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
 
 
@@ -99,8 +98,7 @@ def of_all(
         codes = _with_appearance(trainable, sketch_codes, appearance_codes, batch)
         geometry, colours = trainable.geometry(sketch_codes), trainable.colours(appearance_codes)
         drawn = trainable.draw(codes, size)
-    real = resized(as_floats(batch.targets), size)
-    loss = picture_loss(drawn, real, feature_weights(batch.parts, size))
+    loss = _compared(drawn, batch, size)
     from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
     of_colours = description_loss(colours, batch.appearance)
     of_told = _told_loss(trainable, appearance_codes, batch)
@@ -113,9 +111,14 @@ def of_all(
     }
     total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours) + TOLD_WEIGHT * of_told
     if critic is not None:
+        real = resized(as_floats(batch.targets), size)
         figures["critic"] = critic.learn(drawn, real)
         total = total + critic.urge(drawn, real)
     return total, figures
+
+
+def _compared(drawn: Tensor, batch: Portraits, size: int) -> PictureLoss:
+    return picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
 
 
 def _told_loss(trainable: Trainable, appearance_codes: Tensor, batch: Batch) -> Tensor:
