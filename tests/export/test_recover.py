@@ -155,12 +155,18 @@ def test_a_run_begins_from_a_bundle_and_goes_on_without_it(
     )
 
 
+def _changed_since(bundle: Path, state: RunState) -> set[str]:
+    """Names of the model's tensors that a run begun from the bundle has changed."""
+    recovered = recover(bundle).state_dict()
+    return {
+        name for name, value in recovered.items() if not torch.equal(state.trained[f"model.{name}"], value)
+    }
+
+
 def test_colouring_leaves_the_sketch_encoders_alone(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
     colouring = Schedule(1000.0, 1000.0, 1000.0, colouring_minutes=1000.0)
     train(_options(data, tmp_path, colouring, 2, narrow_bundle), NARROW)
-    trained = RunState.load(tmp_path).trained
-    recovered = recover(narrow_bundle).state_dict()
-    changed = {name for name, value in recovered.items() if not torch.equal(trained[f"model.{name}"], value)}
+    changed = _changed_since(narrow_bundle, RunState.load(tmp_path))
     assert {"encoder_face_fine.styles.8.linear.weight", "decoder.conv1.conv.weight"} <= changed
     assert not {name for name in changed if name.startswith(("encoder_sketch", "latent_avg"))}
 
@@ -170,10 +176,7 @@ def test_drawing_leaves_all_encoders_alone(data: Path, narrow_bundle: Path, tmp_
     train(_options(data, tmp_path, drawing, 2, narrow_bundle), NARROW)
     state = RunState.load(tmp_path)
     assert state.phase == Phase.DRAWING.value
-    recovered = recover(narrow_bundle).state_dict()
-    changed = {
-        name for name, value in recovered.items() if not torch.equal(state.trained[f"model.{name}"], value)
-    }
+    changed = _changed_since(narrow_bundle, state)
     assert "decoder.conv1.conv.weight" in changed
     assert all(name.startswith("decoder.") for name in changed)
 

@@ -29,7 +29,7 @@ def of_decoder(trainable: Trainable, batch: Portraits, size: int) -> tuple[Tenso
     """The pictures' distance, drawn from the teacher's codes."""
     with mixed_precision():
         drawn = trainable.draw(trainable.teacher(batch.geometry, batch.appearance), size)
-    loss = _compared(drawn, batch, size)
+    loss = _compared(drawn, _targets(batch, size), batch)
     return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
 
 
@@ -69,7 +69,7 @@ def of_colouring(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor,
         told = trainable.told(appearance_codes, batch.appearance[:, told_entries()])
         codes = _with_appearance(trainable, trainable.sketch_codes(batch.sketches), told, batch)
         drawn = trainable.draw(codes, size)
-    loss = _compared(drawn, batch, size)
+    loss = _compared(drawn, _targets(batch, size), batch)
     of_told = _told_loss(trainable, appearance_codes, batch)
     figures = {"loss": loss.total.item(), "l1": loss.l1.item(), "told": of_told.item()}
     return loss.total + TOLD_WEIGHT * of_told, figures
@@ -81,7 +81,7 @@ def of_drawing(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor, d
         sketch_codes = trainable.sketch_codes(batch.sketches)
         codes = _with_appearance(trainable, sketch_codes, trainable.appearance_codes(batch.references), batch)
         drawn = trainable.draw(codes, size)
-    loss = _compared(drawn, batch, size)
+    loss = _compared(drawn, _targets(batch, size), batch)
     return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
 
 
@@ -98,7 +98,8 @@ def of_all(
         codes = _with_appearance(trainable, sketch_codes, appearance_codes, batch)
         geometry, colours = trainable.geometry(sketch_codes), trainable.colours(appearance_codes)
         drawn = trainable.draw(codes, size)
-    loss = _compared(drawn, batch, size)
+    real = _targets(batch, size)
+    loss = _compared(drawn, real, batch)
     from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
     of_colours = description_loss(colours, batch.appearance)
     of_told = _told_loss(trainable, appearance_codes, batch)
@@ -111,14 +112,17 @@ def of_all(
     }
     total = loss.total + GUIDE_WEIGHT * (from_codes + from_map + of_colours) + TOLD_WEIGHT * of_told
     if critic is not None:
-        real = resized(as_floats(batch.targets), size)
         figures["critic"] = critic.learn(drawn, real)
         total = total + critic.urge(drawn, real)
     return total, figures
 
 
-def _compared(drawn: Tensor, batch: Portraits, size: int) -> PictureLoss:
-    return picture_loss(drawn, resized(as_floats(batch.targets), size), feature_weights(batch.parts, size))
+def _targets(batch: Portraits, size: int) -> Tensor:
+    return resized(as_floats(batch.targets), size)
+
+
+def _compared(drawn: Tensor, real: Tensor, batch: Portraits) -> PictureLoss:
+    return picture_loss(drawn, real, feature_weights(batch.parts, real.shape[-1]))
 
 
 def _told_loss(trainable: Trainable, appearance_codes: Tensor, batch: Batch) -> Tensor:

@@ -149,11 +149,6 @@ class Trainer:
         makers: dict[Phase, Callable[[int], Any]] = {
             Phase.DECODER: self.source.portraits,
             Phase.ENCODERS: partial(self.source.batch, recoloured=False),
-            Phase.SEEING: self.source.batch,
-            Phase.COLOURING: self.source.batch,
-            Phase.DRAWING: self.source.batch,
-            Phase.TOGETHER: self.source.batch,
-            Phase.SHARPENING: self.source.batch,
         }
         self.objective = OBJECTIVES[phase]
         if phase is Phase.SHARPENING:
@@ -161,7 +156,9 @@ class Trainer:
             self.objective = partial(of_all, critic=self.critic)
         self.sums: dict[str, float] = {}
         self.summed = 0
-        self.batches: Prefetcher[Any] = Prefetcher(self.source, makers[phase], self.step)
+        self.batches: Prefetcher[Any] = Prefetcher(
+            self.source, makers.get(phase, self.source.batch), self.step
+        )
 
     def run(self) -> None:
         """Train until the planned time is over or a signal asks to stop; always ends with a checkpoint."""
