@@ -24,14 +24,14 @@ over the root of its width. With 50 it had learnt nothing where a plain network 
 SYNTHESIS_RATE = 0.4
 """Learning rate of synthesis relative to the others, counted after the scale that its stored weights are used with.
 
-At 1.5 for 50 minutes of synthesis alone a demo of 25.50 dB fell to 24.9 and ended at 25.43: raising it is no gain.
+At 1.5 for 50 minutes of synthesis alone a demo of 25.50 dB fell to 24.9 and ended at 25.43, one run.
 """
 FINE_OUTPUT_RATE = 0.5
 COARSE_OUTPUT_RATE = 0.08
 """Learning rates of the style heads' last layers, which the gains of 6 and 60 follow.
 
-The coarse one is still too high: the demo's coarse encoder has fallen silent, all units of its head's last LeakyReLU
-being negative, and w deviates by 0.001 between sketches where codes deviate by 1.5.
+The coarse one may still be too high: the demo's coarse encoder has fallen silent, all units of its head's last
+LeakyReLU being negative, and w deviates by 0.001 between sketches where codes deviate by 1.5.
 """
 LEARNING: Mapping[Phase, tuple[str, ...]] = {
     Phase.DECODER: (
