@@ -47,9 +47,10 @@ lint: setup
 	$(BIN)/ruff check sfx tests
 	$(BIN)/mypy
 
-# TensorRT-RTX compiles in a process of its own: in one with OpenVINO and torch it crashed once.
+# Two processes, because most of the time is torch tracing graphs on one core; more would each export the bundles that
+# tests share. TensorRT-RTX compiles in a process of its own: in one with OpenVINO and torch it crashed once.
 test: lint
-	$(BIN)/python -m pytest --ignore tests/engines/test_compiling.py
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile --ignore tests/engines/test_compiling.py
 	$(BIN)/python -m pytest tests/engines/test_compiling.py
 
 clean:

@@ -58,6 +58,12 @@ def half_bundle(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory)
     return export(checkpoint_path, out, precision="fp16")
 
 
+@pytest.fixture(scope="session")
+def rounded_bundle(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The same checkpoint computing in FP32, its weights stored as FP16."""
+    return export(checkpoint_path, tmp_path_factory.mktemp("rounded") / "engines", weights="fp16")
+
+
 @pytest.fixture
 def bundle_copy(bundle: Bundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle.path, tmp_path / "engines"))

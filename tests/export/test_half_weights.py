@@ -13,29 +13,23 @@ from sfx.engines.bundle import Bundle
 from sfx.engines.manifest_reading import read_manifest
 from sfx.engines.verify import verify_bundle
 from sfx.errors import BundleError
-from sfx.export.exporter import export
 from sfx.export.half_weights import MIN_VALUES, store_half
-
-
-@pytest.fixture(scope="module")
-def half_bundle(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return export(checkpoint_path, tmp_path_factory.mktemp("half") / "engines", weights="fp16")
 
 
 def _bytes(bundle: Bundle) -> int:
     return sum(graph.file.bytes for graph in bundle.manifest.graphs)
 
 
-def test_the_bundle_is_smaller_and_says_so(bundle: Bundle, half_bundle: Bundle) -> None:
-    assert _bytes(half_bundle) < 0.8 * _bytes(bundle)
-    assert {graph.weights for graph in half_bundle.manifest.graphs} == {"fp16"}
-    assert {graph.precision for graph in half_bundle.manifest.graphs} == {"fp32"}
+def test_the_bundle_is_smaller_and_says_so(bundle: Bundle, rounded_bundle: Bundle) -> None:
+    assert _bytes(rounded_bundle) < 0.8 * _bytes(bundle)
+    assert {graph.weights for graph in rounded_bundle.manifest.graphs} == {"fp16"}
+    assert {graph.precision for graph in rounded_bundle.manifest.graphs} == {"fp32"}
     assert {graph.weights for graph in bundle.manifest.graphs} == {"fp32"}
-    assert read_manifest(half_bundle.path) == half_bundle.manifest
+    assert read_manifest(rounded_bundle.path) == rounded_bundle.manifest
 
 
-def test_rounding_is_measured_as_a_link_of_its_own(half_bundle: Bundle) -> None:
-    parity = half_bundle.manifest.parity
+def test_rounding_is_measured_as_a_link_of_its_own(rounded_bundle: Bundle) -> None:
+    parity = rounded_bundle.manifest.parity
     links = {measurement.link for measurement in parity}
     assert "deployable -> openvino" in links
     rounded = [m for m in parity if m.link.endswith("fp16 weights")]
@@ -48,8 +42,8 @@ def test_rounding_is_measured_as_a_link_of_its_own(half_bundle: Bundle) -> None:
     assert all(1e-6 < error <= 5e-3 for error in codes)
 
 
-def test_verify_takes_the_tolerance_of_rounded_weights(half_bundle: Bundle) -> None:
-    lines = list(verify_bundle(half_bundle.path))
+def test_verify_takes_the_tolerance_of_rounded_weights(rounded_bundle: Bundle) -> None:
+    lines = list(verify_bundle(rounded_bundle.path))
     assert sum("fp16 weights" in line for line in lines) == 2 * 7  # two backends, seven outputs
 
 

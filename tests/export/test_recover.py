@@ -53,9 +53,8 @@ def test_a_recovered_model_computes_what_was_exported(bundle: Bundle, checkpoint
     _close(_results(recover(bundle.path)), _results(checkpoint.build()), 1e-4)
 
 
-def test_weights_stored_as_fp16_come_back_rounded(checkpoint_path: Path, tmp_path: Path) -> None:
-    exported = export(checkpoint_path, tmp_path / "rounded", weights="fp16")
-    found, wanted = _results(recover(exported.path)), _results(read_checkpoint(checkpoint_path).build())
+def test_weights_stored_as_fp16_come_back_rounded(rounded_bundle: Bundle, checkpoint: Checkpoint) -> None:
+    found, wanted = _results(recover(rounded_bundle.path)), _results(checkpoint.build())
     _close(found, wanted, 0.01)
     assert not torch.equal(found["w"], wanted["w"])
 
