@@ -22,10 +22,11 @@ from sfx.export.demo.dataset import TRAINING, open_shards
 from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
+from sfx.export.demo.initialise import wake_coarse
 from sfx.export.demo.run_state import LOG, RunState
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
 from sfx.export.demo.train import Options, train
-from sfx.export.networks import Spse
+from sfx.export.networks import Spse, StyleHead
 from sfx.export.operators import Blur, Upsample
 from sfx.export.precision import mixed_precision
 from tests.export.demo_fixtures import NARROW, draw_small_set
@@ -102,6 +103,30 @@ def test_synthesis_learns_at_the_rate_of_the_weights_that_it_uses() -> None:
     assert rates["model.decoder.conv1.conv.modulation.weight"] == pytest.approx(4 * trainable.SYNTHESIS_RATE)
     assert rates["model.decoder.conv1.activate.bias"] == 1.0
     assert rates["model.encoder_sketch_fine.body.0.res_layer.1.weight"] == 1.0
+
+
+def test_a_silent_coarse_encoder_wakes_and_says_first_what_it_said() -> None:
+    model = trainable.Trainable(NARROW, 5, 3, seed=1).model.eval()
+    head = model.encoder_sketch_coarse.styles["0"]
+    assert isinstance(head, StyleHead)
+    head.linear.weight.data.normal_()
+    sketches = torch.zeros(4, 256, 256, dtype=torch.uint8)
+    for number, sketch in enumerate(sketches, start=1):
+        sketch[32 * number : 32 * number + 9] = number
+    one_hot = trainable.one_hot(sketches, NARROW.label_count).float()
+    assert not wake_coarse(model, one_hot), "this one is awake"
+    last = head.convs[-2]
+    assert isinstance(last, torch.nn.Conv2d)
+    torch.nn.init.constant_(last.bias, -1e3)
+    with torch.no_grad():
+        silent = model.encoder_sketch_coarse(one_hot)
+    assert wake_coarse(model, one_hot)
+    awake = model.encoder_sketch_coarse(one_hot)
+    torch.testing.assert_close(awake, silent.mean(0, keepdim=True).expand_as(silent), atol=1e-4, rtol=1e-4)
+    awake.square().sum().backward()
+    assert head.linear.weight.grad is not None
+    assert head.linear.weight.grad.count_nonzero() > 0, "it cannot learn"
+    assert not wake_coarse(model, one_hot)
 
 
 def test_training_changes_every_live_parameter(data: Path, run: Path) -> None:
