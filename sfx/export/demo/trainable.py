@@ -30,8 +30,11 @@ FINE_OUTPUT_RATE = 0.5
 COARSE_OUTPUT_RATE = 0.08
 """Learning rates of the style heads' last layers, which the gains of 6 and 60 follow."""
 COARSE_RATE = 0.25
-"""Learning rate of the rest of the coarse sketch encoder. At 1, as the others, it had fallen silent: 99 % of the units
-before its last layer were off, and w deviated by 0.001 between sketches where codes deviate by 1.5."""
+"""Learning rate of the rest of the coarse sketch encoder.
+
+It was 1 while 99 % of the units before its last layer went off, and w came to deviate by 0.001 between sketches where
+codes deviate by 1.5; whether the rate did that was not tested.
+"""
 LEARNING: Mapping[Phase, tuple[str, ...]] = {
     Phase.DECODER: (
         "teacher.",
