@@ -69,18 +69,18 @@ def wake_coarse(model: Spse, one_hot: Tensor) -> bool:
     by saying the mean of what the old one said. Draws from torch's global generator.
     """
     encoder = model.encoder_sketch_coarse
-    for head in encoder.styles.values():
-        assert isinstance(head, StyleHead)
-        deepest = encoder.features(one_hot)[-1]  # a coarse encoder has head 0 alone, which reads c3
-        hidden = head.convs(deepest)
-        if float((hidden > 0).float().mean()) >= AWAKE:
-            return False
-        said = head.linear(hidden.flatten(1)).mean(0)
-        for conv in head.convs:
-            if isinstance(conv, nn.Conv2d):
-                _initialise_convolution(conv)
-        head.linear.weight.zero_()
-        head.linear.bias.copy_(said / head.linear.bias_scale)
+    head = encoder.styles["0"]
+    assert isinstance(head, StyleHead)
+    deepest = encoder.features(one_hot)[-1]
+    hidden = head.convs(deepest)
+    if float((hidden > 0).float().mean()) >= AWAKE:
+        return False
+    said = head.linear(hidden.flatten(1)).mean(0)
+    for conv in head.convs:
+        if isinstance(conv, nn.Conv2d):
+            _initialise_convolution(conv)
+    head.linear.weight.zero_()
+    head.linear.bias.copy_(said / head.linear.bias_scale)
     return True
 
 
