@@ -108,7 +108,7 @@ def test_previews_are_the_skip_branch_at_a_quarter_and_a_half(
 
 
 def test_synthesis_stays_finite_where_every_style_is_zero(
-    checkpoint: Checkpoint, one_graph: Callable[[str], None], tmp_path: Path
+    checkpoint: Checkpoint, only_graphs: Callable[..., None], tmp_path: Path
 ) -> None:
     """A checkpoint whose style biases are zero has a style of zero for codes of zero."""
     state = {
@@ -121,7 +121,7 @@ def test_synthesis_stays_finite_where_every_style_is_zero(
         "latent_avg": checkpoint.latent_avg,
     }
     torch.save(content, tmp_path / "zero.pt")
-    one_graph("synthesis")
+    only_graphs("synthesis")
     bundle = export(tmp_path / "zero.pt", tmp_path / "engines")
     published = Published(checkpoint.config, state, checkpoint.latent_avg)
     codes = np.zeros((1, 10, 32), np.float32)
@@ -179,14 +179,14 @@ def test_graphs_are_named_and_dynamic(bundle: Bundle) -> None:
 
 
 @pytest.fixture
-def one_graph(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Let `export` write that graph alone: tracing the others is most of its time, and these tests ask for one."""
+def only_graphs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let `export` write these graphs alone: tracing is most of its time, and a test may be of one of them."""
 
-    def keep(name: str) -> None:
+    def keep(*names: str) -> None:
         every = exporter_module.graphs
 
         def kept(config: ModelConfig) -> tuple[Graph, ...]:
-            return tuple(graph for graph in every(config) if graph.name == name)
+            return tuple(graph for graph in every(config) if graph.name in names)
 
         monkeypatch.setattr(exporter_module, "graphs", kept)
 
@@ -200,14 +200,11 @@ def change(checkpoint_path: Path, target: Path, edit: Callable[[dict[str, torch.
     return target
 
 
-def test_nan_is_refused_with_the_graph_named(
-    checkpoint_path: Path, one_graph: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_nan_is_refused_with_the_graph_named(checkpoint_path: Path, tmp_path: Path) -> None:
     def spoil(state: dict[str, torch.Tensor]) -> None:
         state["encoder_face_fine.styles.8.linear.bias"][3] = float("nan")
 
     path = change(checkpoint_path, tmp_path / "nan.pt", spoil)
-    one_graph("appearance_encoder")
     with pytest.raises(
         ParityError, match="graph appearance_encoder, output appearance_codes: expected finite"
     ):
@@ -216,7 +213,7 @@ def test_nan_is_refused_with_the_graph_named(
 
 
 def test_flat_output_is_refused(
-    checkpoint_path: Path, one_graph: Callable[[str], None], tmp_path: Path
+    checkpoint_path: Path, only_graphs: Callable[..., None], tmp_path: Path
 ) -> None:
     def flatten(state: dict[str, torch.Tensor]) -> None:
         for name in state:
@@ -224,7 +221,7 @@ def test_flat_output_is_refused(
                 state[name].zero_()
 
     path = change(checkpoint_path, tmp_path / "flat.pt", flatten)
-    one_graph("synthesis")
+    only_graphs("mapping", "synthesis")
     with pytest.raises(ParityError, match=r"graph synthesis, output image.*: expected"):
         export(path, tmp_path / "engines")
     assert not list(tmp_path.glob("*engines*"))
@@ -232,14 +229,14 @@ def test_flat_output_is_refused(
 
 def test_missed_tolerance_is_refused(
     checkpoint_path: Path,
-    one_graph: Callable[[str], None],
+    only_graphs: Callable[..., None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The deployable form is made wrong on purpose: the first link sees it and names it."""
     from sfx.export import operators
 
-    one_graph("synthesis")
+    only_graphs("mapping", "synthesis")
     monkeypatch.setattr(operators, "LEAKY_GAIN", 1.4)
     with pytest.raises(
         ParityError, match="graph synthesis, output image_float, published -> deployable: expected a"
@@ -266,13 +263,13 @@ def test_backend_error_is_refused_as_its_own_link(
 
 
 def test_existing_bundle_is_replaced_only_by_force(
-    bundle_copy: Path, checkpoint_path: Path, one_graph: Callable[[str], None]
+    bundle_copy: Path, checkpoint_path: Path, only_graphs: Callable[..., None]
 ) -> None:
     before = (bundle_copy / MANIFEST).read_bytes()
     with pytest.raises(BundleError, match="expected nothing there, found a bundle; --force replaces it"):
         export(checkpoint_path, bundle_copy)
     assert (bundle_copy / MANIFEST).read_bytes() == before
-    one_graph("mapping")
+    only_graphs("mapping")
     export(checkpoint_path, bundle_copy, force=True)
     assert (bundle_copy / MANIFEST).read_bytes() != before
     assert [path.name for path in bundle_copy.parent.iterdir()] == [bundle_copy.name]
