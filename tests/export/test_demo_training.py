@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Mapping
@@ -106,7 +107,7 @@ def test_synthesis_learns_at_the_rate_of_the_weights_that_it_uses() -> None:
 
 
 def test_a_silent_coarse_encoder_wakes_and_says_first_what_it_said() -> None:
-    model = trainable.Trainable(NARROW, 5, 3, seed=1).model.eval()
+    model = trainable.Trainable(NARROW, 5, 3, seed=1).model
     head = model.encoder_sketch_coarse.styles["0"]
     assert isinstance(head, StyleHead)
     head.linear.weight.data.normal_()
@@ -114,7 +115,12 @@ def test_a_silent_coarse_encoder_wakes_and_says_first_what_it_said() -> None:
     for number, sketch in enumerate(sketches, start=1):
         sketch[32 * number : 32 * number + 9] = number
     one_hot = trainable.one_hot(sketches, NARROW.label_count).float()
+    before = copy.deepcopy(model.state_dict())
     assert not wake_coarse(model, one_hot), "this one is awake"
+    assert model.encoder_sketch_coarse.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    model.eval()
     last = head.convs[-2]
     assert isinstance(last, torch.nn.Conv2d)
     torch.nn.init.constant_(last.bias, -1e3)

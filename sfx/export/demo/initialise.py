@@ -71,7 +71,11 @@ def wake_coarse(model: Spse, one_hot: Tensor) -> bool:
     encoder = model.encoder_sketch_coarse
     head = encoder.styles["0"]
     assert isinstance(head, StyleHead)
-    deepest = encoder.features(one_hot)[-1]
+    training = encoder.training
+    deepest = encoder.eval().features(one_hot)[
+        -1
+    ]  # with BatchNorm's statistics, and leaving them as they are
+    encoder.train(training)
     hidden = head.convs(deepest)
     if float((hidden > 0).float().mean()) >= AWAKE:
         return False
