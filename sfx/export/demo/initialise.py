@@ -72,9 +72,8 @@ def wake_coarse(model: Spse, one_hot: Tensor) -> bool:
     head = encoder.styles["0"]
     assert isinstance(head, StyleHead)
     training = encoder.training
-    deepest = encoder.eval().features(one_hot)[
-        -1
-    ]  # with BatchNorm's statistics, and leaving them as they are
+    encoder.eval()  # by BatchNorm's statistics, and leaving them as they are
+    deepest = encoder.features(one_hot)[-1]
     encoder.train(training)
     hidden = head.convs(deepest)
     if float((hidden > 0).float().mean()) >= AWAKE:
