@@ -11,7 +11,6 @@ import onnx
 import pytest
 import torch
 
-from sfx.config import ModelConfig
 from sfx.engines.backends import choose, installed_backends
 from sfx.engines.bundle import Bundle
 from sfx.engines.manifest import MANIFEST
@@ -21,7 +20,7 @@ from sfx.export import exporter as exporter_module
 from sfx.export import proof as proof_module
 from sfx.export.checkpoint import Checkpoint
 from sfx.export.exporter import export
-from sfx.export.graphs import Graph
+from sfx.export.graphs import graphs
 from sfx.export.proof import Published, to_bytes
 from sfx.samples import sample_appearance, sample_label_map
 
@@ -183,11 +182,7 @@ def only_graphs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let `export` write these graphs alone: tracing is most of its time, and a test may be of one of them."""
 
     def keep(*names: str) -> None:
-        every = exporter_module.graphs
-
-        def kept(config: ModelConfig) -> tuple[Graph, ...]:
-            return tuple(graph for graph in every(config) if graph.name in names)
-
+        kept = lambda config: tuple(graph for graph in graphs(config) if graph.name in names)  # noqa: E731
         monkeypatch.setattr(exporter_module, "graphs", kept)
 
     return keep

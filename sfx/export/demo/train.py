@@ -33,12 +33,11 @@ from sfx.export.demo.critic import Critic
 from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
-from sfx.export.demo.initialise import wake_coarse
 from sfx.export.demo.objectives import OBJECTIVES, of_all
 from sfx.export.demo.recover import begin_from, described
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
-from sfx.export.demo.trainable import Trainable, one_hot, optimiser_of
+from sfx.export.demo.trainable import Trainable, optimiser_of
 from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.995
@@ -119,11 +118,9 @@ class Trainer:
 
     def _begin_from(self, path: Path) -> None:
         bundle = Bundle.open(path)
-        model = self.trainable.model
-        begin_from(bundle, model)
-        sketches = held_out_pairs(self.options.data, 16).sketches
+        begin_from(bundle, self.trainable.model)
         torch.manual_seed(self.options.seed)  # all processes must begin alike
-        if wake_coarse(model, one_hot(sketches, self.config.label_count).float()) and self.rank == 0:
+        if self.trainable.wake_coarse(held_out_pairs(self.options.data, 16).sketches) and self.rank == 0:
             log(self.options.out, kind="woken", part="encoder_sketch_coarse")
         self.averaged.load_stored(self.trainable.stored())
         self.begun_from = described(bundle.manifest.source)

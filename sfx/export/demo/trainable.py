@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sfx.config import ModelConfig
 from sfx.export.demo.dataset import told_entries
-from sfx.export.demo.initialise import initialise
+from sfx.export.demo.initialise import initialise, wake_coarse
 from sfx.export.demo.prelu import use_fast_prelu
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.teacher import Teacher
@@ -127,6 +127,10 @@ class Trainable(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+
+    def wake_coarse(self, sketches: Tensor) -> bool:
+        """`initialise.wake_coarse`, told by label maps uint8 (N, H, W)."""
+        return wake_coarse(self.model, one_hot(sketches, self.model.config.label_count).float())
 
     def sketch_codes(self, sketches: Tensor) -> Tensor:
         """Label maps uint8 (N, H, W) -> sketch codes (N, n_styles, style_width)."""
