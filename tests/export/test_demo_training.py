@@ -19,7 +19,7 @@ from sfx.export.checkpoint import read_checkpoint
 from sfx.export.demo import trainable
 from sfx.export.demo.batches import BatchSource
 from sfx.export.demo.config import DEMO
-from sfx.export.demo.dataset import TRAINING, open_shards
+from sfx.export.demo.dataset import PARTS, TRAINING, open_shards
 from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
@@ -30,6 +30,7 @@ from sfx.export.demo.train import Options, train
 from sfx.export.networks import Spse, StyleHead
 from sfx.export.operators import Blur, Upsample
 from sfx.export.precision import mixed_precision
+from sfx.signal_to_noise import psnr
 from tests.export.demo_fixtures import NARROW, draw_small_set
 
 
@@ -264,12 +265,31 @@ def test_a_finished_run_is_a_checkpoint_that_draws_the_same(data: Path, run: Pat
 def test_judging_targets_against_themselves_is_perfect(data: Path) -> None:
     pairs = held_out_pairs(data, 2)
     targets = pairs.targets.permute(0, 2, 3, 1).numpy()
-    result = judge(targets, targets, pairs.parts.numpy())
+    result = judge(targets, targets, pairs.parts.numpy(), pairs.parts.numpy())
     assert result.l1 == 0.0
     assert result.psnr > 100.0
+    assert result.told == 2
     assert result.perceptual_distance == pytest.approx(0.0, abs=1e-9)
     assert all(value > 0.9 for value in result.preserved.values())
     assert all(value == 0.0 for value in result.colour_errors.values())
+
+
+def test_pairs_whose_reference_hides_what_they_show_are_told_apart(data: Path) -> None:
+    pairs = held_out_pairs(data, 2)
+    targets = pairs.targets.permute(0, 2, 3, 1).numpy()
+    part_maps = np.full_like(pairs.parts.numpy(), PARTS.index("skin"))
+    part_maps[:, 20:40, 20:40] = PARTS.index("clothes")
+    reference_maps = part_maps.copy()
+    reference_maps[1, 20:40] = PARTS.index("hair")
+    drawn = targets.copy()
+    drawn[0] = 255 - drawn[0]
+    result = judge(drawn, targets, part_maps, reference_maps)
+    assert result.told == 1
+    assert result.told_psnr == pytest.approx(psnr(targets[0], drawn[0], 255.0))
+    nothing_told = judge(drawn, targets, part_maps, np.zeros_like(reference_maps))
+    assert (nothing_told.told, nothing_told.told_psnr) == (0, None)
+    nothing_to_tell = judge(drawn, targets, np.zeros_like(part_maps), reference_maps)
+    assert nothing_to_tell.told_psnr == nothing_to_tell.psnr
 
 
 def test_the_demo_is_small_enough_and_keeps_the_published_topology() -> None:

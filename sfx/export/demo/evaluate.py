@@ -38,6 +38,10 @@ class Evaluation:
     """dB at full size."""
     l1: float
     """On a scale of 0..1."""
+    told: int
+    """Pairs whose reference shows the large parts that the target has, see `metrics.is_told`."""
+    told_psnr: float | None
+    """dB of those, since what a reference hides can only be guessed; None if there are none."""
     perceptual_distance: float
     """1 - mean structural similarity at three scales."""
     preserved: dict[str, float]
@@ -70,18 +74,23 @@ def evaluate(target: Path, data: Path, count: int, grid: Path | None = None) -> 
         )
     if grid is not None:
         _write(grid, pairs, drawn)
-    return judge(drawn, pairs.targets.permute(0, 2, 3, 1).numpy(), pairs.parts.numpy())
+    targets = pairs.targets.permute(0, 2, 3, 1).numpy()
+    return judge(drawn, targets, pairs.parts.numpy(), pairs.reference_parts.numpy())
 
 
-def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels) -> Evaluation:
-    """Figures of pictures (N, H, W, 3) against their targets."""
+def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels, reference_maps: Pixels) -> Evaluation:
+    """Figures of pictures (N, H, W, 3) against their targets; part maps (N, 128, 128) of targets and references."""
     figures: dict[str, list[float]] = defaultdict(list)
     preserved: dict[str, list[float]] = defaultdict(list)
     colours: dict[str, list[float]] = defaultdict(list)
     totals: dict[str, float] = defaultdict(float)
     of_colour: dict[str, float] = defaultdict(float)
-    for picture, target, part_map in zip(drawn, targets, part_maps, strict=True):
+    for picture, target, part_map, reference_map in zip(
+        drawn, targets, part_maps, reference_maps, strict=True
+    ):
         figures["psnr"].append(min(MOST_DB, psnr(target, picture, 255.0)))
+        if metrics.is_told(reference_map, part_map):
+            figures["told"].append(figures["psnr"][-1])
         figures["l1"].append(metrics.l1(picture, target))
         figures["perceptual"].append(metrics.perceptual_distance(picture, target))
         outline = metrics.hair_outline(picture, target, part_map)
@@ -99,6 +108,8 @@ def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels) -> Evaluation:
         pairs=len(drawn),
         psnr=_mean(figures["psnr"]),
         l1=_mean(figures["l1"]),
+        told=len(figures["told"]),
+        told_psnr=_mean(figures["told"]) if figures["told"] else None,
         perceptual_distance=_mean(figures["perceptual"]),
         preserved={name: _mean(values) for name, values in sorted(preserved.items())},
         hair_outline=_mean(figures["outline"]),

@@ -30,6 +30,8 @@ class Pairs:
     targets: Tensor
     """uint8 (N, 3, 256, 256)."""
     parts: Tensor
+    """uint8 (N, 128, 128), of the targets."""
+    reference_parts: Tensor
     """uint8 (N, 128, 128)."""
     geometry: NDArray[np.float32]
     """(N, features) of the targets."""
@@ -40,13 +42,15 @@ class Pairs:
 def held_out_pairs(folder: Path, count: int) -> Pairs:
     """The first `count` held-out pairs, one of each group: its first portrait, drawn with its second as reference."""
     shards = open_shards(folder, HELD_OUT)
-    sketches, references, targets, parts, geometry, appearance = [], [], [], [], [], []
+    sketches, references, targets, geometry, appearance = [], [], [], [], []
+    parts, reference_parts = [], []
     for shard in shards:
         for first in range(0, len(shard.pictures), GROUP):
             sketches.append(shard.sketches[first, 0])
             references.append(shard.pictures[first + 1])
             targets.append(shard.pictures[first])
             parts.append(shard.parts[first])
+            reference_parts.append(shard.parts[first + 1])
             geometry.append(shard.geometry[first])
             appearance.append(shard.appearance[first])
             if len(sketches) == count:
@@ -58,6 +62,7 @@ def held_out_pairs(folder: Path, count: int) -> Pairs:
         torch.from_numpy(np.stack(references)).permute(0, 3, 1, 2),
         torch.from_numpy(np.stack(targets)).permute(0, 3, 1, 2),
         torch.from_numpy(np.stack(parts)),
+        torch.from_numpy(np.stack(reference_parts)),
         np.stack(geometry),
         np.stack(appearance),
     )

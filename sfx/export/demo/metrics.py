@@ -29,6 +29,8 @@ FEATURES: dict[str, tuple[str, ...]] = {
 """Features whose place and shape should follow the sketch, and their parts."""
 COLOURED = ("skin", "hair", "background", "clothes")
 """Parts whose mean colour should be the reference's."""
+TOLD_BY_REFERENCE = ("hair", "clothes", "glasses")
+"""Large parts whose colours nothing but the reference tells."""
 LEAST_PIXELS = 12
 """Parts with fewer visible pixels at 128 px are not judged."""
 
@@ -104,6 +106,14 @@ def colour_errors(drawn: Picture, target: Picture, part_map: NDArray[np.uint8]) 
         if mask.sum() >= 4 * LEAST_PIXELS:
             errors[name] = float(np.abs(first[mask].mean(0) - second[mask].mean(0)).mean())
     return errors
+
+
+def is_told(reference_map: NDArray[np.uint8], part_map: NDArray[np.uint8]) -> bool:
+    """Whether the reference shows each part of `TOLD_BY_REFERENCE` that the target shows: (128, 128) both."""
+    parts = [part_map == PARTS.index(name) for name in TOLD_BY_REFERENCE]
+    shown = [reference_map == PARTS.index(name) for name in TOLD_BY_REFERENCE]
+    least = 4 * LEAST_PIXELS
+    return all(there.sum() >= least for mask, there in zip(parts, shown, strict=True) if mask.sum() >= least)
 
 
 @dataclass(frozen=True)
