@@ -268,13 +268,13 @@ def test_judging_targets_against_themselves_is_perfect(data: Path) -> None:
     result = judge(targets, targets, pairs.parts.numpy(), pairs.parts.numpy())
     assert result.l1 == 0.0
     assert result.psnr > 100.0
-    assert result.told == 2
+    assert result.shown == 2
     assert result.perceptual_distance == pytest.approx(0.0, abs=1e-9)
     assert all(value > 0.9 for value in result.preserved.values())
     assert all(value == 0.0 for value in result.colour_errors.values())
 
 
-def test_pairs_whose_reference_hides_what_they_show_are_told_apart(data: Path) -> None:
+def test_pairs_whose_reference_hides_what_they_show_are_counted_apart(data: Path) -> None:
     pairs = held_out_pairs(data, 2)
     targets = pairs.targets.permute(0, 2, 3, 1).numpy()
     part_maps = np.full_like(pairs.parts.numpy(), PARTS.index("skin"))
@@ -284,12 +284,12 @@ def test_pairs_whose_reference_hides_what_they_show_are_told_apart(data: Path) -
     drawn = targets.copy()
     drawn[0] = 255 - drawn[0]
     result = judge(drawn, targets, part_maps, reference_maps)
-    assert result.told == 1
-    assert result.told_psnr == pytest.approx(psnr(targets[0], drawn[0], 255.0))
-    nothing_told = judge(drawn, targets, part_maps, np.zeros_like(reference_maps))
-    assert (nothing_told.told, nothing_told.told_psnr) == (0, None)
-    nothing_to_tell = judge(drawn, targets, np.zeros_like(part_maps), reference_maps)
-    assert nothing_to_tell.told_psnr == nothing_to_tell.psnr
+    assert result.shown == 1
+    assert result.shown_psnr == pytest.approx(psnr(targets[0], drawn[0], 255.0))
+    nothing_shown = judge(drawn, targets, part_maps, np.zeros_like(reference_maps))
+    assert (nothing_shown.shown, nothing_shown.shown_psnr) == (0, None)
+    nothing_to_show = judge(drawn, targets, np.zeros_like(part_maps), reference_maps)
+    assert nothing_to_show.shown_psnr == nothing_to_show.psnr
 
 
 def test_the_demo_is_small_enough_and_keeps_the_published_topology() -> None:

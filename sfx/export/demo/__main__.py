@@ -205,10 +205,10 @@ def evaluate(target: Path, data: Path, pairs: int, grid: Path | None, as_json: b
         click.echo(json.dumps(result.to_json(), indent=2))
         return
     click.echo(f"{result.pairs} held-out pairs: {result.psnr:.2f} dB PSNR, L1 {result.l1:.4f}")
-    if result.told_psnr is not None:
+    if result.shown_psnr is not None:
         click.echo(
-            f"{result.told} of them, whose reference shows hair, clothes and glasses where they have them: "
-            f"{result.told_psnr:.2f} dB PSNR"
+            f"{result.shown} of them, whose reference shows hair, clothes and glasses where they have them: "
+            f"{result.shown_psnr:.2f} dB PSNR"
         )
     click.echo(f"perceptual distance {result.perceptual_distance:.4f} (1 - mean SSIM at three scales)")
     click.echo(

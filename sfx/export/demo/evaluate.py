@@ -38,9 +38,9 @@ class Evaluation:
     """dB at full size."""
     l1: float
     """On a scale of 0..1."""
-    told: int
-    """Pairs whose reference shows the large parts that the target has, see `metrics.is_told`."""
-    told_psnr: float | None
+    shown: int
+    """Pairs whose reference shows the large parts that the target has, see `metrics.reference_shows`."""
+    shown_psnr: float | None
     """dB of those, since what a reference hides can only be guessed; None if there are none."""
     perceptual_distance: float
     """1 - mean structural similarity at three scales."""
@@ -89,8 +89,8 @@ def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels, reference_maps: Pix
         drawn, targets, part_maps, reference_maps, strict=True
     ):
         figures["psnr"].append(min(MOST_DB, psnr(target, picture, 255.0)))
-        if metrics.is_told(reference_map, part_map):
-            figures["told"].append(figures["psnr"][-1])
+        if metrics.reference_shows(reference_map, part_map):
+            figures["shown"].append(figures["psnr"][-1])
         figures["l1"].append(metrics.l1(picture, target))
         figures["perceptual"].append(metrics.perceptual_distance(picture, target))
         outline = metrics.hair_outline(picture, target, part_map)
@@ -108,8 +108,8 @@ def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels, reference_maps: Pix
         pairs=len(drawn),
         psnr=_mean(figures["psnr"]),
         l1=_mean(figures["l1"]),
-        told=len(figures["told"]),
-        told_psnr=_mean(figures["told"]) if figures["told"] else None,
+        shown=len(figures["shown"]),
+        shown_psnr=_mean(figures["shown"]) if figures["shown"] else None,
         perceptual_distance=_mean(figures["perceptual"]),
         preserved={name: _mean(values) for name, values in sorted(preserved.items())},
         hair_outline=_mean(figures["outline"]),

@@ -29,7 +29,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
 """Features whose place and shape should follow the sketch, and their parts."""
 COLOURED = ("skin", "hair", "background", "clothes")
 """Parts whose mean colour should be the reference's."""
-TOLD_BY_REFERENCE = ("hair", "clothes", "glasses")
+COLOURED_BY_REFERENCE = ("hair", "clothes", "glasses")
 """Large parts whose colours nothing but the reference tells."""
 LEAST_PIXELS = 12
 """Parts with fewer visible pixels at 128 px are not judged."""
@@ -108,12 +108,11 @@ def colour_errors(drawn: Picture, target: Picture, part_map: NDArray[np.uint8]) 
     return errors
 
 
-def is_told(reference_map: NDArray[np.uint8], part_map: NDArray[np.uint8]) -> bool:
-    """Whether the reference shows each part of `TOLD_BY_REFERENCE` that the target shows: (128, 128) both."""
-    parts = [part_map == PARTS.index(name) for name in TOLD_BY_REFERENCE]
-    shown = [reference_map == PARTS.index(name) for name in TOLD_BY_REFERENCE]
+def reference_shows(reference_map: NDArray[np.uint8], part_map: NDArray[np.uint8]) -> bool:
+    """Whether the reference shows each part of `COLOURED_BY_REFERENCE` that the target shows; part maps of both."""
     least = 4 * LEAST_PIXELS
-    return all(there.sum() >= least for mask, there in zip(parts, shown, strict=True) if mask.sum() >= least)
+    values = [PARTS.index(name) for name in COLOURED_BY_REFERENCE]
+    return not any((part_map == value).sum() >= least > (reference_map == value).sum() for value in values)
 
 
 @dataclass(frozen=True)
