@@ -182,8 +182,11 @@ def only_graphs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let `export` write these graphs alone: tracing is most of its time, and a test may be of one of them."""
 
     def keep(*names: str) -> None:
-        kept = lambda config: tuple(graph for graph in graphs(config) if graph.name in names)  # noqa: E731
-        monkeypatch.setattr(exporter_module, "graphs", kept)
+        monkeypatch.setattr(
+            exporter_module,
+            "graphs",
+            lambda config: tuple(graph for graph in graphs(config) if graph.name in names),
+        )
 
     return keep
 

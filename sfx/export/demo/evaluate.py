@@ -88,9 +88,10 @@ def judge(drawn: Pixels, targets: Pixels, part_maps: Pixels, reference_maps: Pix
     for picture, target, part_map, reference_map in zip(
         drawn, targets, part_maps, reference_maps, strict=True
     ):
-        figures["psnr"].append(min(MOST_DB, psnr(target, picture, 255.0)))
+        decibels = min(MOST_DB, psnr(target, picture, 255.0))
+        figures["psnr"].append(decibels)
         if metrics.reference_shows(reference_map, part_map):
-            figures["shown"].append(figures["psnr"][-1])
+            figures["shown"].append(decibels)
         figures["l1"].append(metrics.l1(picture, target))
         figures["perceptual"].append(metrics.perceptual_distance(picture, target))
         outline = metrics.hair_outline(picture, target, part_map)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,30 +41,23 @@ class Pairs:
 
 def held_out_pairs(folder: Path, count: int) -> Pairs:
     """The first `count` held-out pairs, one of each group: its first portrait, drawn with its second as reference."""
-    shards = open_shards(folder, HELD_OUT)
-    sketches, references, targets, geometry, appearance = [], [], [], [], []
-    parts, reference_parts = [], []
-    for shard in shards:
-        for first in range(0, len(shard.pictures), GROUP):
-            sketches.append(shard.sketches[first, 0])
-            references.append(shard.pictures[first + 1])
-            targets.append(shard.pictures[first])
-            parts.append(shard.parts[first])
-            reference_parts.append(shard.parts[first + 1])
-            geometry.append(shard.geometry[first])
-            appearance.append(shard.appearance[first])
-            if len(sketches) == count:
-                break
-        if len(sketches) == count:
-            break
+    rows = [
+        (shard, first)
+        for shard in open_shards(folder, HELD_OUT)
+        for first in range(0, len(shard.pictures), GROUP)
+    ][:count]
+
+    def stacked(pixels: Iterable[NDArray[np.uint8]]) -> Tensor:
+        return torch.from_numpy(np.stack(list(pixels)))
+
     return Pairs(
-        torch.from_numpy(np.stack(sketches)),
-        torch.from_numpy(np.stack(references)).permute(0, 3, 1, 2),
-        torch.from_numpy(np.stack(targets)).permute(0, 3, 1, 2),
-        torch.from_numpy(np.stack(parts)),
-        torch.from_numpy(np.stack(reference_parts)),
-        np.stack(geometry),
-        np.stack(appearance),
+        stacked(shard.sketches[first, 0] for shard, first in rows),
+        stacked(shard.pictures[first + 1] for shard, first in rows).permute(0, 3, 1, 2),
+        stacked(shard.pictures[first] for shard, first in rows).permute(0, 3, 1, 2),
+        stacked(shard.parts[first] for shard, first in rows),
+        stacked(shard.parts[first + 1] for shard, first in rows),
+        np.stack([shard.geometry[first] for shard, first in rows]),
+        np.stack([shard.appearance[first] for shard, first in rows]),
     )
 
 

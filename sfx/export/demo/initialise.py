@@ -28,7 +28,6 @@ MAPPED_SCALE = 0.2
 """Scale of w at the start. With the full scale a random function of the sketch reaches every layer, and learning
 has to undo it first: L1 0.185 after 1200 samples against 0.144 (the slower run had other faults too)."""
 
-
 AWAKE = 0.05
 """Share of the units before the coarse head's last layer that are on, over sketches, from which it sees something.
 

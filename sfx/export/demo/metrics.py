@@ -33,6 +33,8 @@ COLOURED_BY_REFERENCE = ("hair", "clothes", "glasses")
 """Large parts whose colours nothing but the reference tells."""
 LEAST_PIXELS = 12
 """Parts with fewer visible pixels at 128 px are not judged."""
+LEAST_COLOURED_PIXELS = 4 * LEAST_PIXELS
+"""Nor is their colour with fewer than these."""
 
 
 def l1(drawn: Picture, target: Picture) -> float:
@@ -103,14 +105,14 @@ def colour_errors(drawn: Picture, target: Picture, part_map: NDArray[np.uint8]) 
     errors = {}
     for name in COLOURED:
         mask = part_map == PARTS.index(name)
-        if mask.sum() >= 4 * LEAST_PIXELS:
+        if mask.sum() >= LEAST_COLOURED_PIXELS:
             errors[name] = float(np.abs(first[mask].mean(0) - second[mask].mean(0)).mean())
     return errors
 
 
 def reference_shows(reference_map: NDArray[np.uint8], part_map: NDArray[np.uint8]) -> bool:
     """Whether the reference shows each part of `COLOURED_BY_REFERENCE` that the target shows; part maps of both."""
-    least = 4 * LEAST_PIXELS
+    least = LEAST_COLOURED_PIXELS
     values = [PARTS.index(name) for name in COLOURED_BY_REFERENCE]
     return not any((part_map == value).sum() >= least > (reference_map == value).sum() for value in values)
 
