@@ -28,6 +28,7 @@ from sfx.export.demo.dataset import (
     recoloured_appearance,
 )
 from sfx.export.demo.latents import AppearanceLatents
+from sfx.export.demo.metrics import reference_shows
 from sfx.labels import MAX_LABEL
 from sfx.samples import sample_label_map
 from tests.export.demo_fixtures import draw_small_set
@@ -255,6 +256,34 @@ def test_pairs_that_keep_their_colours_keep_their_descriptions(data: Path) -> No
             ]
             distance = np.abs(means[rows] - target.float().mean((1, 2)).numpy()).max(1).min()
             assert distance < 12.0
+
+
+def test_batches_say_which_references_hide_what_their_targets_show(data: Path) -> None:
+    source = BatchSource(data, 4, 16, seed=3, rank=0, names=geometry_vector_names())
+    shard = open_shards(data, TRAINING)[0]
+
+    def row_of(one: np.ndarray, rows: np.ndarray) -> int | None:
+        """Which of these it is, as drawn or mirrored; none if it was changed."""
+        return next(
+            (
+                row
+                for row in range(8)
+                for drawn in (rows[row], rows[row, :, ::-1])
+                if np.array_equal(one, drawn)
+            ),
+            None,
+        )
+
+    found = []
+    for step in range(8):
+        batch = source.batch(step, recoloured=False)
+        for reference, part_map, shown in zip(batch.references, batch.parts, batch.shown, strict=True):
+            drawn_with = row_of(reference.permute(1, 2, 0).numpy(), np.asarray(shard.pictures))
+            target = row_of(part_map.numpy(), np.asarray(shard.parts))
+            if drawn_with is not None and target is not None:
+                assert bool(shown) == reference_shows(shard.parts[drawn_with], shard.parts[target])
+                found.append(bool(shown))
+    assert {True, False} == set(found)
 
 
 def test_the_prefetcher_delivers_steps_in_order_and_hands_errors_over(data: Path) -> None:

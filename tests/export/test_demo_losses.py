@@ -153,6 +153,12 @@ def test_the_schedule_teaches_the_decoder_then_the_encoders_then_all() -> None:
         *[Phase.DRAWING] * 2,
         Phase.TOGETHER,
     ]
+    refining = Schedule(90.0, 0.0, 0.0, drawing_minutes=10.0, refining_minutes=60.0)
+    assert [refining.phase(minutes) for minutes in (9.9, 10.0, 59.9, 60.0)] == [
+        Phase.DRAWING,
+        *[Phase.REFINING] * 2,
+        Phase.TOGETHER,
+    ]
 
 
 def test_l1_of_a_known_difference() -> None:

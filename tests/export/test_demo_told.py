@@ -63,8 +63,16 @@ def test_codes_say_what_they_are_told_and_all_else_as_before(trainable: Trainabl
 def test_colouring_draws_by_what_is_described(trainable: Trainable, batch: Batch) -> None:
     both = (batch, lit_from_the_other_side(batch))
     assert len({of_colouring(trainable, one, 64)[1]["loss"] for one in both}) == 2
-    shown = {of_all(trainable, one, 64)[1]["loss"] for one in both}
-    assert len(shown) == 1, "expected all networks together to draw by what the reference shows"
+
+
+def test_all_networks_together_are_told_what_a_reference_hides(trainable: Trainable, batch: Batch) -> None:
+    both = (batch, lit_from_the_other_side(batch))
+    for all_shown, different in ((True, 1), (False, 2)):
+        shown = torch.full((4,), all_shown)
+        losses = {of_all(trainable, replace(one, shown=shown), 64)[1]["loss"] for one in both}
+        assert len(losses) == different, (
+            "expected pictures drawn by what the reference shows, where it shows it"
+        )
 
 
 @pytest.mark.parametrize(("objective", "left"), [(of_colouring, 0.4), (of_all, 0.8)])

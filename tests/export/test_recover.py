@@ -180,6 +180,20 @@ def test_drawing_leaves_all_encoders_alone(data: Path, narrow_bundle: Path, tmp_
     assert all(name.startswith("decoder.") for name in changed)
 
 
+def test_refining_leaves_what_sees_edges_alone(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
+    refining = Schedule(1000.0, 1000.0, 1000.0, refining_minutes=1000.0)
+    train(_options(data, tmp_path, refining, 2, narrow_bundle), NARROW)
+    changed = _changed_since(narrow_bundle, RunState.load(tmp_path))
+    assert {
+        "decoder.conv1.conv.weight",
+        "encoder_sketch_coarse.styles.0.linear.bias",
+        "encoder_sketch_fine.body.1.res_layer.1.weight",
+        "encoder_face_fine.styles.8.linear.weight",
+    } <= changed
+    kept = ("encoder_sketch_coarse.body.", "encoder_sketch_fine.body.0.", "encoder_face_fine.body.0.")
+    assert not {name for name in changed if name.startswith(kept) or ".input_layer." in name}
+
+
 def test_a_begun_run_has_no_teacher_to_learn_from(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
     taught = Schedule(1000.0, 1000.0, 1000.0, decoder_minutes=10.0)
     with pytest.raises(InputError, match="expected no minutes for the decoder alone"):

@@ -78,6 +78,12 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
     help="Until then synthesis alone learns, from what the encoders say.",
 )
 @click.option(
+    "--refining-minutes",
+    default=0.0,
+    show_default=True,
+    help="Until then all but the encoders' first layers learn.",
+)
+@click.option(
     "--sharpening-minutes",
     default=0.0,
     show_default=True,
@@ -112,6 +118,7 @@ def train(
     seeing_minutes: float,
     colouring_minutes: float,
     drawing_minutes: float,
+    refining_minutes: float,
     sharpening_minutes: float,
     begin_from: Path | None,
     decay_from: float,
@@ -140,6 +147,7 @@ def train(
         seeing_minutes=seeing_minutes,
         colouring_minutes=colouring_minutes,
         drawing_minutes=drawing_minutes,
+        refining_minutes=refining_minutes,
         sharpening_minutes=sharpening_minutes,
     )
     options = Options(

@@ -30,6 +30,7 @@ from sfx.export.demo.dataset import (
     recoloured_appearance,
 )
 from sfx.export.demo.latents import AppearanceLatents
+from sfx.export.demo.metrics import reference_shows
 
 Made = TypeVar("Made")
 
@@ -64,6 +65,8 @@ class Batch(Portraits):
     """uint8 (N, 256, 256) class ids."""
     references: Tensor
     """uint8 (N, 3, 256, 256): another portrait in the appearance of the target."""
+    shown: Tensor
+    """bool (N,): whether the reference shows all that it should colour, see `metrics.reference_shows`."""
     latents: Tensor
     """float32 (N, style_width)."""
     random_appearance: Tensor
@@ -125,7 +128,7 @@ class BatchSource:
         """The batch of a step; `recoloured` changes the colours of half the pairs."""
         rng = np.random.default_rng([*self._seed, step])
         targets: list[_Target] = []
-        references, latents, is_random = [], [], []
+        references, shown, latents, is_random = [], [], [], []
         for _ in range(self._samples):
             shard = self._shards[int(rng.integers(len(self._shards)))]
             first = GROUP * int(rng.integers(len(shard.pictures) // GROUP))
@@ -142,6 +145,7 @@ class BatchSource:
             if rng.random() < PHOTOGRAPHED:
                 reference = augment.photographed(reference, rng)
             references.append(reference)
+            shown.append(reference_shows(np.asarray(shard.parts[one]), np.asarray(shard.parts[other])))
             latents.append(self._latents(np.asarray(shard.appearance[first]), rng))
             is_random.append(drawn_at_random)
             target = self._target(shard, other, mirrored, table, rng)
@@ -160,6 +164,7 @@ class BatchSource:
             geometry=geometry,
             appearance=appearance,
             references=torch.from_numpy(np.stack(references)).permute(0, 3, 1, 2),
+            shown=torch.tensor(shown),
             latents=torch.from_numpy(np.stack(latents)),
             random_appearance=torch.tensor(is_random),
         )

@@ -90,12 +90,15 @@ def of_all(
 ) -> tuple[Tensor, dict[str, float]]:
     """The pictures' distance, drawn from sketches and references, and how well their descriptions can be read.
 
-    A critic learns from the batch, and has its say.
+    Light and colours are told where the reference does not show all that the target shows, so that networks are not
+    taught by what none could know. A critic learns from the batch, and has its say.
     """
     with mixed_precision():
         sketch_codes = trainable.sketch_codes(batch.sketches)
         appearance_codes = trainable.appearance_codes(batch.references)
-        codes = _with_appearance(trainable, sketch_codes, appearance_codes, batch)
+        told = trainable.told(appearance_codes, batch.appearance[:, told_entries()])
+        known = torch.where(batch.shown[:, None, None], appearance_codes.float(), told)
+        codes = _with_appearance(trainable, sketch_codes, known, batch)
         geometry, colours = trainable.geometry(sketch_codes), trainable.colours(appearance_codes)
         drawn = trainable.draw(codes, size)
     real = _targets(batch, size)
@@ -149,6 +152,7 @@ OBJECTIVES: Mapping[Phase, Objective] = {
     Phase.SEEING: of_all,
     Phase.COLOURING: of_colouring,
     Phase.DRAWING: of_drawing,
+    Phase.REFINING: of_all,
     Phase.TOGETHER: of_all,
     Phase.SHARPENING: of_all,
 }

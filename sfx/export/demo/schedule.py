@@ -23,6 +23,8 @@ class Phase(Enum):
     colours; sketch codes nearly stay."""
     DRAWING = "drawing"
     """Synthesis and the mapping network, through the picture, from what the encoders say as they are."""
+    REFINING = "refining"
+    """All networks but what sees edges and areas: the fine encoders' first layers, and the coarse one but its head."""
     TOGETHER = "together"
     """All networks, through the picture."""
     SHARPENING = "sharpening"
@@ -35,6 +37,7 @@ HIGHEST_RATES: Mapping[Phase, float] = {
     Phase.SEEING: 2e-4,
     Phase.COLOURING: 6e-4,
     Phase.DRAWING: 4e-4,
+    Phase.REFINING: 3e-4,
     Phase.TOGETHER: 3e-4,
     Phase.SHARPENING: 1e-4,
 }
@@ -64,6 +67,8 @@ class Schedule:
     """Until then `Phase.COLOURING`."""
     drawing_minutes: float = 0.0
     """Until then `Phase.DRAWING`."""
+    refining_minutes: float = 0.0
+    """Until then `Phase.REFINING`."""
     sharpening_minutes: float = 0.0
     """How many of the last minutes are `Phase.SHARPENING`; before that, `Phase.TOGETHER`."""
 
@@ -83,6 +88,7 @@ class Schedule:
             self.seeing_minutes,
             self.colouring_minutes,
             self.drawing_minutes,
+            self.refining_minutes,
             last,
             self.minutes,
         )

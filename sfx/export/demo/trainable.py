@@ -35,6 +35,17 @@ COARSE_RATE = 0.25
 It was 1 while 99 % of the units before its last layer went off, and w came to deviate by 0.001 between sketches where
 codes deviate by 1.5; whether the rate did that was not tested.
 """
+SEEING = (
+    *(
+        f"model.encoder_{name}_fine.{part}"
+        for name in ("sketch", "face")
+        for part in (*(f"body.{digit}" for digit in range(1, 10)), "latlayer", "styles")
+    ),
+    "code_reader.",
+    "map_reader.",
+    "colour_reader.",
+)
+"""The fine encoders but their first layers, a third of the work; these see edges and areas long before the rest."""
 LEARNING: Mapping[Phase, tuple[str, ...]] = {
     Phase.DECODER: (
         "teacher.",
@@ -49,21 +60,12 @@ LEARNING: Mapping[Phase, tuple[str, ...]] = {
         "code_reader.",
         "map_reader.",
     ),
-    # Not the encoders' first layers, a third of the work; they see edges and areas long before this phase.
-    Phase.SEEING: (
-        *(
-            f"model.encoder_{name}_fine.{part}"
-            for name in ("sketch", "face")
-            for part in (*(f"body.{digit}" for digit in range(1, 10)), "latlayer", "styles")
-        ),
-        "code_reader.",
-        "map_reader.",
-        "colour_reader.",
-    ),
+    Phase.SEEING: SEEING,
     # A third of the work less than all: what the sketch encoders say is right where colours and light are not.
     Phase.COLOURING: ("model.encoder_face_fine.", "model.decoder."),
     # Twice as many samples a second as all networks: no gradient goes through an encoder.
     Phase.DRAWING: ("model.decoder.",),
+    Phase.REFINING: (*SEEING, "model.encoder_sketch_coarse.styles.", "model.decoder.", "model.latent_avg"),
     **dict.fromkeys(
         (Phase.TOGETHER, Phase.SHARPENING), ("model.", "code_reader.", "map_reader.", "colour_reader.")
     ),
