@@ -71,7 +71,7 @@ def test_all_networks_together_are_told_what_a_reference_hides(trainable: Traina
         shown = torch.full((4,), all_shown)
         losses = {of_all(trainable, replace(one, shown=shown), 64)[1]["loss"] for one in both}
         assert len(losses) == different, (
-            "expected pictures drawn by what the reference shows, where it shows it"
+            "expected descriptions to count where a reference hides, and only there"
         )
 
 

@@ -81,7 +81,7 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
     "--refining-minutes",
     default=0.0,
     show_default=True,
-    help="Until then all but the encoders' first layers learn.",
+    help="Until then all learn but the fine encoders' first layers and the coarse encoder's trunk.",
 )
 @click.option(
     "--sharpening-minutes",

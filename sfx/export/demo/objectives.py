@@ -66,7 +66,7 @@ def of_colouring(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor,
     """The pictures' distance, with appearance codes that are told light and colours, and how well they told them."""
     with mixed_precision():
         appearance_codes = trainable.appearance_codes(batch.references)
-        told = trainable.told(appearance_codes, batch.appearance[:, told_entries()])
+        told = _told(trainable, appearance_codes, batch)
         codes = _with_appearance(trainable, trainable.sketch_codes(batch.sketches), told, batch)
         drawn = trainable.draw(codes, size)
     loss = _compared(drawn, _targets(batch, size), batch)
@@ -96,7 +96,7 @@ def of_all(
     with mixed_precision():
         sketch_codes = trainable.sketch_codes(batch.sketches)
         appearance_codes = trainable.appearance_codes(batch.references)
-        told = trainable.told(appearance_codes, batch.appearance[:, told_entries()])
+        told = _told(trainable, appearance_codes, batch)
         known = torch.where(batch.shown[:, None, None], appearance_codes.float(), told)
         codes = _with_appearance(trainable, sketch_codes, known, batch)
         geometry, colours = trainable.geometry(sketch_codes), trainable.colours(appearance_codes)
@@ -126,6 +126,11 @@ def _targets(batch: Portraits, size: int) -> Tensor:
 
 def _compared(drawn: Tensor, real: Tensor, batch: Portraits) -> PictureLoss:
     return picture_loss(drawn, real, feature_weights(batch.parts, real.shape[-1]))
+
+
+def _told(trainable: Trainable, appearance_codes: Tensor, batch: Batch) -> Tensor:
+    """Appearance codes that say instead the light and colours that the batch is described with."""
+    return trainable.told(appearance_codes, batch.appearance[:, told_entries()])
 
 
 def _told_loss(trainable: Trainable, appearance_codes: Tensor, batch: Batch) -> Tensor:
