@@ -7,6 +7,7 @@ extended at any time; training reads what is there.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -29,6 +30,9 @@ HELD_OUT = "held-out"
 STREAMS: Mapping[str, int] = {TRAINING: 0, HELD_OUT: 1}
 """What tells the random streams of the two splits apart."""
 
+UNFINISHED = ".part"
+"""How the names of folders end that are not yet shards."""
+
 DrawShard = Callable[[Path, int, str, int], None]
 """Draws (folder, seed, split, index); a function of a module, since other processes call it."""
 
@@ -39,13 +43,21 @@ def shard_folder(folder: Path, split: str, index: int) -> Path:
 
 
 def write_shard(folder: Path, shard: DataclassInstance) -> None:
-    """Write a dataclass of arrays, a file for each field."""
-    unfinished = folder.with_suffix(".part")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    """Write a dataclass of arrays, a file for each field.
+
+    Where another process wrote it meanwhile, that one's stays: one whose parent was killed still ends its shard.
+    """
+    unfinished = folder.with_name(f"{folder.name}-{os.getpid()}{UNFINISHED}")
     unfinished.mkdir(parents=True)
-    for field in fields(shard):
-        np.save(unfinished / f"{field.name}.npy", getattr(shard, field.name))
-    unfinished.rename(folder)
+    try:
+        for field in fields(shard):
+            np.save(unfinished / f"{field.name}.npy", getattr(shard, field.name))
+        unfinished.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def open_shards(folder: Path, split: str, kind: type[Shard]) -> list[Shard]:
@@ -75,6 +87,8 @@ def draw_missing(
         if found != seed:
             raise InputError(f"{folder}: expected a data set of seed {seed}, found one of seed {found}")
     file.write_text(json.dumps(description, indent=1))
+    for unfinished in folder.glob(f"*{UNFINISHED}"):
+        shutil.rmtree(unfinished, ignore_errors=True)
     wanted = [(split, index) for split, count in counts.items() for index in range(count)]
     missing = [shard for shard in wanted if not shard_folder(folder, *shard).exists()]
     with get_context("spawn").Pool(processes) as pool:

@@ -24,12 +24,11 @@ def numbers(folder: Path, seed: int, split: str, index: int) -> None:
     write_shard(folder, Numbers(np.array([seed, index]), np.frombuffer(split.encode(), np.uint8)))
 
 
-def interrupted(folder: Path, seed: int, split: str, index: int) -> None:
-    if index == 1:
-        folder.with_suffix(".part").mkdir(parents=True)
-        (folder.with_suffix(".part") / "values.npy").write_bytes(b"half")
+class Interrupting:
+    """An array whose writing is interrupted."""
+
+    def __array__(self, *_: object, **__: object) -> NDArray[np.int64]:
         raise KeyboardInterrupt
-    numbers(folder, seed, split, index)
 
 
 def test_only_what_is_missing_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,11 +55,23 @@ def test_another_seed_does_not_extend_a_set(tmp_path: Path) -> None:
 def test_a_shard_that_was_interrupted_is_absent_and_drawn_anew(tmp_path: Path) -> None:
     numbers(shard_folder(tmp_path, TRAINING, 0), 1, TRAINING, 0)
     with pytest.raises(KeyboardInterrupt):
-        interrupted(shard_folder(tmp_path, TRAINING, 1), 1, TRAINING, 1)
+        write_shard(shard_folder(tmp_path, TRAINING, 1), Numbers(np.array([1, 1]), Interrupting()))  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["training-000"]
+    killed = tmp_path / "training-001-12.part"
+    killed.mkdir()
+    (killed / "values.npy").write_bytes(b"half")
     assert len(open_shards(tmp_path, TRAINING, Numbers)) == 1
-    numbers(shard_folder(tmp_path, TRAINING, 1), 1, TRAINING, 1)
+    draw_missing(tmp_path, {"seed": 1}, {TRAINING: 2}, numbers, 1)
     assert len(open_shards(tmp_path, TRAINING, Numbers)) == 2
-    assert not list(tmp_path.glob("*.part"))
+    assert not killed.exists()
+
+
+def test_of_two_that_draw_the_same_shard_the_first_stays(tmp_path: Path) -> None:
+    numbers(shard_folder(tmp_path, TRAINING, 0), 1, TRAINING, 0)
+    numbers(shard_folder(tmp_path, TRAINING, 0), 2, TRAINING, 0)
+    (only,) = open_shards(tmp_path, TRAINING, Numbers)
+    assert only.values.tolist() == [1, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["training-000"]
 
 
 def test_a_folder_without_shards_is_refused(tmp_path: Path) -> None:
