@@ -48,7 +48,7 @@ def write_shard(folder: Path, shard: DataclassInstance) -> None:
     Where another process wrote it meanwhile, that one's stays: one whose parent was killed still ends its shard.
     """
     unfinished = folder.with_name(f"{folder.name}-{os.getpid()}{UNFINISHED}")
-    unfinished.mkdir(parents=True)
+    unfinished.mkdir(parents=True, exist_ok=True)
     try:
         for field in fields(shard):
             np.save(unfinished / f"{field.name}.npy", getattr(shard, field.name))
@@ -58,6 +58,8 @@ def write_shard(folder: Path, shard: DataclassInstance) -> None:
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    for superfluous in folder.parent.glob(f"{folder.name}-*{UNFINISHED}"):
+        shutil.rmtree(superfluous, ignore_errors=True)
 
 
 def open_shards(folder: Path, split: str, kind: type[Shard]) -> list[Shard]:
@@ -87,8 +89,6 @@ def draw_missing(
         if found != seed:
             raise InputError(f"{folder}: expected a data set of seed {seed}, found one of seed {found}")
     file.write_text(json.dumps(description, indent=1))
-    for unfinished in folder.glob(f"*{UNFINISHED}"):
-        shutil.rmtree(unfinished, ignore_errors=True)
     wanted = [(split, index) for split, count in counts.items() for index in range(count)]
     missing = [shard for shard in wanted if not shard_folder(folder, *shard).exists()]
     with get_context("spawn").Pool(processes) as pool:

@@ -61,9 +61,9 @@ def test_a_shard_that_was_interrupted_is_absent_and_drawn_anew(tmp_path: Path) -
     killed.mkdir()
     (killed / "values.npy").write_bytes(b"half")
     assert len(open_shards(tmp_path, TRAINING, Numbers)) == 1
-    draw_missing(tmp_path, {"seed": 1}, {TRAINING: 2}, numbers, 1)
+    numbers(shard_folder(tmp_path, TRAINING, 1), 1, TRAINING, 1)
     assert len(open_shards(tmp_path, TRAINING, Numbers)) == 2
-    assert not killed.exists()
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_of_two_that_draw_the_same_shard_the_first_stays(tmp_path: Path) -> None:
