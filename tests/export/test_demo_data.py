@@ -26,6 +26,7 @@ from sfx.export.demo.dataset import (
     draw_shard,
     open_shards,
     recoloured_appearance,
+    shard_folder,
 )
 from sfx.export.demo.latents import AppearanceLatents
 from sfx.export.demo.metrics import reference_shows
@@ -219,6 +220,20 @@ def test_batches_depend_on_seed_rank_and_step_alone(data: Path) -> None:
     assert first.sketches.shape == (2, 256, 256)
     assert first.references.shape == (2, 3, 256, 256)
     assert first.targets.shape == (2, 3, 256, 256)
+
+
+def test_further_data_sets_are_learnt_from_and_scaled_as_the_first(data: Path, tmp_path: Path) -> None:
+    draw_shard(shard_folder(tmp_path, TRAINING, 0), seed=6, split=TRAINING, index=0, groups=1)
+    alone = BatchSource(data, 8, 16, seed=3, rank=0, names=geometry_vector_names())
+    source = BatchSource(data, 8, 16, seed=3, rank=0, names=geometry_vector_names(), more=(tmp_path,))
+    assert (alone.pictures, source.pictures) == (8, 12)
+    assert torch.equal(source.described()[1], alone.described()[1])
+    shard = open_shards(tmp_path, TRAINING)[0]
+    as_drawn, as_mirrored = _described(alone, shard)
+    known = [*as_drawn, *as_mirrored]
+    described = [row for step in range(4) for row in source.batch(step, recoloured=False).appearance]
+    new = [row for row in described if any(torch.equal(row, one) for one in known)]
+    assert 0 < len(new) < len(described)
 
 
 def test_portraits_come_with_the_descriptions_that_they_were_drawn_from(data: Path) -> None:

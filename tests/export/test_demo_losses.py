@@ -43,6 +43,17 @@ def test_a_constant_difference_costs_its_size_at_every_scale_and_has_no_gradient
     assert float(loss.total) == pytest.approx(absolute + square * 0.25)
 
 
+def test_a_picture_counts_by_the_share_that_it_becomes_better() -> None:
+    """Halving the difference of one picture of two is worth as much for a bad picture as for a good one."""
+
+    def of(*differences: float) -> float:
+        drawn = torch.tensor(differences)[:, None, None, None].expand(-1, 3, 32, 32)
+        return float(picture_loss(drawn, torch.zeros_like(drawn), torch.ones(len(drawn), 1, 32, 32)).total)
+
+    assert of(0.2, 0.2) == pytest.approx(of(0.2), rel=1e-5)
+    assert of(0.4, 0.1) ** 2 == pytest.approx(of(0.4) * of(0.1), rel=0.01)
+
+
 def test_weights_count_where_they_are() -> None:
     drawn, target = torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
     drawn[..., :16] = 1.0

@@ -35,6 +35,12 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 
 @main.command()
 @click.option("--data", type=FOLDER, required=True, help="Data set made by `draw`.")
+@click.option(
+    "--more-data",
+    type=FOLDER,
+    multiple=True,
+    help="Another data set to train on, of another seed. Descriptions are scaled as those of --data. Repeatable.",
+)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the run; resumed if it holds one.")
 @click.option(
     "--minutes", type=float, required=True, help="Planned total training time; may be extended on resume."
@@ -109,6 +115,7 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 )
 def train(
     data: Path,
+    more_data: tuple[Path, ...],
     out: Path,
     minutes: float,
     quarter_size_minutes: float | None,
@@ -152,6 +159,7 @@ def train(
     )
     options = Options(
         data=data,
+        more_data=more_data,
         out=out,
         schedule=schedule,
         decay_from=decay_from,

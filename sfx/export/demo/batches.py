@@ -80,12 +80,20 @@ class BatchSource:
     """Makes the batch of any step; equal (data, seed, rank, step) give equal batches."""
 
     def __init__(
-        self, folder: Path, samples: int, style_width: int, seed: int, rank: int, names: tuple[str, ...]
+        self,
+        folder: Path,
+        samples: int,
+        style_width: int,
+        seed: int,
+        rank: int,
+        names: tuple[str, ...],
+        more: tuple[Path, ...] = (),
     ):
-        self._folder = folder
+        """`more`: further data sets; all descriptions are scaled as the first shard's of `folder` ask for."""
+        self._folders = (folder, *more)
         self._samples = samples
         self._seed = (seed, rank)
-        self._shards = open_shards(folder, TRAINING)
+        self._shards = self._opened()
         self._geometry_scale = Standardiser(np.asarray(self._shards[0].geometry))
         self._appearance_scale = Standardiser(np.asarray(self._shards[0].appearance))
         self._signs = augment.mirror_signs(names)
@@ -93,10 +101,17 @@ class BatchSource:
         self._columns = [names.index(name) for name in ("pose.shift_x", "pose.shift_y", "pose.scale")]
         self._latents = AppearanceLatents(np.asarray(self._shards[0].appearance), style_width)
 
-    def refresh(self) -> int:
-        """Take in shards drawn since; returns the number of pictures."""
-        self._shards = open_shards(self._folder, TRAINING)
+    @property
+    def pictures(self) -> int:
+        """How many pictures there are to train on."""
         return sum(len(shard.pictures) for shard in self._shards)
+
+    def refresh(self) -> None:
+        """Take in shards drawn since."""
+        self._shards = self._opened()
+
+    def _opened(self) -> list[Shard]:
+        return [shard for folder in self._folders for shard in open_shards(folder, TRAINING)]
 
     def described(self) -> tuple[Tensor, Tensor]:
         """Geometry (N, features) and appearance (N, values) of the first shard's portraits, standardised."""

@@ -93,7 +93,6 @@ def finish(run: Path, out: Path, data: Path, command: str, samples: int = STATIS
     config = model.config
     source = BatchSource(data, 4, config.style_width, state.settings["seed"], 0, geometry_vector_names())
     statistics = code_statistics(model, source, samples)
-    pictures = source.refresh()
     content = {
         "state_dict": {name: value.contiguous() for name, value in model.state_dict().items()},
         "opts": {
@@ -113,7 +112,7 @@ def finish(run: Path, out: Path, data: Path, command: str, samples: int = STATIS
             "steps": state.step,
             "samples": state.samples,
             "minutes": round(state.seconds / 60.0, 1),
-            "data": f"{pictures} portraits drawn by sfx.export.demo draw",
+            "data": f"{state.settings['pictures']} portraits drawn by sfx.export.demo draw",
         },
     }
     out.parent.mkdir(parents=True, exist_ok=True)

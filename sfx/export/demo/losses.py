@@ -41,9 +41,11 @@ SCALES = 4
 """Resolutions at which pictures are compared, each half of the one before."""
 COARSE_WEIGHT = 0.4
 GRADIENT_WEIGHT = 1.2
-SQUARE_WEIGHT = 8.0
-"""Weight of the mean squared difference, about as large as the others at 23 dB. Without it a rare colour, far off,
-counts no more than a common one, a little off: 40 % of the squared error was parts in a wrong mean colour."""
+SQUARE_WEIGHT = 20.0
+"""Weight of the mean squared difference, a third of all at 26 dB. Without it a rare colour, far off, counts no more
+than a common one, a little off: 40 % of the squared error was parts in a wrong mean colour."""
+NEAR_NOTHING = 1e-3
+"""A picture's loss below which it counts as it is, no longer by shares of it."""
 COARSE_SQUARE_WEIGHT = 6.0
 """The same at each of the coarser resolutions, for what is a small difference of all of a picture, as light is."""
 
@@ -67,21 +69,33 @@ def feature_weights(part_maps: Tensor, size: int) -> Tensor:
 
 
 def picture_loss(drawn: Tensor, target: Tensor, weights: Tensor) -> PictureLoss:
-    """Weighted L1 of the pictures and of their gradients, and their squared difference, at `SCALES` resolutions."""
+    """Weighted L1 of the pictures and of their gradients, and their squared difference, at `SCALES` resolutions.
+
+    The geometric mean over pictures, so that each counts by the share that it becomes better, as in a mean PSNR. The
+    arithmetic mean is more of the worst ones (PSNR deviated by 2.1 dB between a demo's pictures), and its gradient says
+    less: the means of two halves of 576 samples, each entry divided by its deviation, had a cosine of 0.12 for the
+    sketch encoder, 0.12 for the appearance encoder and 0.10 for synthesis; with this one 0.15, 0.16 and 0.12.
+    """
     difference = drawn - target
     l1 = difference.detach().abs().mean() / 2
-    total = (weights * difference.abs()).mean() + SQUARE_WEIGHT * difference.square().mean()
+    total = _of_each(weights * difference.abs()) + SQUARE_WEIGHT * _of_each(difference.square())
     gradients = torch.zeros(())
     for scale in range(SCALES):
         if scale:
             difference = F.avg_pool2d(difference, 2)
             weights = F.avg_pool2d(weights, 2)
-            absolute, square = difference.abs().mean(), difference.square().mean()
+            absolute, square = _of_each(difference.abs()), _of_each(difference.square())
             total = total + COARSE_WEIGHT * absolute + COARSE_SQUARE_WEIGHT * square
         horizontal = (difference[..., 1:] - difference[..., :-1]).abs() * weights[..., 1:]
         vertical = (difference[..., 1:, :] - difference[..., :-1, :]).abs() * weights[..., 1:, :]
-        gradients = gradients + (horizontal.mean() + vertical.mean()) / 2
-    return PictureLoss(total + GRADIENT_WEIGHT * gradients, l1)
+        gradients = gradients + (_of_each(horizontal) + _of_each(vertical)) / 2
+    total = total + GRADIENT_WEIGHT * gradients
+    return PictureLoss(NEAR_NOTHING * (total / NEAR_NOTHING).log1p().mean().expm1(), l1)
+
+
+def _of_each(values: Tensor) -> Tensor:
+    """(N, C, H, W) -> the mean of each picture's (N,)."""
+    return values.mean((1, 2, 3))
 
 
 def description_loss(predicted: Tensor, actual: Tensor) -> Tensor:

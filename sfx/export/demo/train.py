@@ -13,7 +13,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,38 +34,16 @@ from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
 from sfx.export.demo.objectives import OBJECTIVES, of_all
+from sfx.export.demo.options import Options as Options
 from sfx.export.demo.recover import begin_from, described
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
-from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
+from sfx.export.demo.schedule import HIGHEST_RATES, Phase
 from sfx.export.demo.trainable import Trainable, optimiser_of
 from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.995
 """Decay of the moving average of the weights, a step: 200 steps are some minutes."""
 GRADIENT_LIMIT = 1.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run is started with."""
-
-    data: Path
-    out: Path
-    schedule: Schedule
-    decay_from: float = 0.6
-    """Share of each phase's time after which its learning rate falls."""
-    warm_up_steps: int = 60
-    seed: int = 0
-    processes: int = 2
-    batch: int = 8
-    """Samples a step and process."""
-    begin_from: Path | None = None
-    """A bundle whose weights a new run starts with. Its BatchNorms keep their statistics."""
-    examples: Path | None = None
-    """A folder of label sketches and photos to show in the sample grids; never trained on."""
-    checkpoint_seconds: float = 180.0
-    evaluation_seconds: float = 300.0
-    stop_at_step: int | None = None
 
 
 class Trainer:
@@ -75,7 +53,9 @@ class Trainer:
         self.options = options
         self.config = config
         self.rank = rank
-        self.source = BatchSource(options.data, options.batch, config.style_width, options.seed, rank, names)
+        self.source = BatchSource(
+            options.data, options.batch, config.style_width, options.seed, rank, names, options.more_data
+        )
         self.described = self.source.described()
         features, values = (vectors.shape[1] for vectors in self.described)
         self.trainable = Trainable(config, features, values, options.seed)
@@ -347,7 +327,8 @@ class Trainer:
                 settings={
                     "config": asdict(self.config),
                     "seed": self.options.seed,
-                    "data": str(self.options.data),
+                    "data": [str(folder) for folder in (self.options.data, *self.options.more_data)],
+                    "pictures": self.source.pictures,
                     "processes": self.options.processes,
                     "batch": self.options.batch,
                     "schedule": asdict(self.options.schedule),
