@@ -39,7 +39,7 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
     "--more-data",
     type=FOLDER,
     multiple=True,
-    help="Another data set to train on, of another seed. Descriptions are scaled as those of --data. Repeatable.",
+    help="Another data set to train on, of another seed, scaled as --data is. Repeatable.",
 )
 @click.option("--out", type=FOLDER, required=True, help="Folder of the run; resumed if it holds one.")
 @click.option(

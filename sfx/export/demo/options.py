@@ -13,7 +13,8 @@ class Options:
     """What a run is started with."""
 
     data: Path
-    """A data set; its first shard scales descriptions, its held-out portraits are drawn for the log."""
+    """A data set. Its first shard scales descriptions and says what a latent z means, so that a run that goes on should
+    keep it; its held-out portraits are drawn for the log."""
     out: Path
     schedule: Schedule
     decay_from: float = 0.6
