@@ -19,7 +19,7 @@ from sfx.export.checkpoint import read_checkpoint
 from sfx.export.demo import trainable
 from sfx.export.demo.batches import BatchSource
 from sfx.export.demo.config import DEMO
-from sfx.export.demo.dataset import PARTS, TRAINING, open_shards
+from sfx.export.demo.dataset import PARTS, TRAINING, draw_shard, open_shards, shard_folder
 from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
@@ -225,6 +225,13 @@ def test_two_processes_share_a_run(data: Path, tmp_path: Path) -> None:
     assert list(tmp_path.glob("grid_*.png"))
 
 
+def test_a_run_on_two_data_sets_counts_the_portraits_of_both(data: Path, tmp_path: Path) -> None:
+    more, out = tmp_path / "more", tmp_path / "run"
+    draw_shard(shard_folder(more, TRAINING, 0), seed=6, split=TRAINING, index=0, groups=1)
+    train(replace(_options(data, out, 1), more_data=(more,)), NARROW)
+    assert RunState.load(out).settings["pictures"] == 12
+
+
 def test_a_run_of_another_model_is_refused(data: Path, run: Path) -> None:
     other = replace(NARROW, mapping_layers=3)
     with pytest.raises(InputError, match="expected a run of this model configuration"):
@@ -256,6 +263,7 @@ def test_a_finished_run_is_a_checkpoint_that_draws_the_same(data: Path, run: Pat
     assert (content["code_statistics"]["fine_deviation"] > 0).all()
     assert content["provenance"]["command"] == "a command"
     assert content["provenance"]["steps"] == 4
+    assert content["provenance"]["data"].startswith("8 portraits ")
     result = evaluate(path, data, 2, tmp_path / "grid.png")
     assert result.pairs == 2
     assert 3.0 < result.psnr < 40.0
