@@ -11,8 +11,8 @@ from sfx.engines.processor import cpu_features
 
 COMPUTED_IN = torch.bfloat16 if "amx_bf16" in cpu_features() else torch.float32
 """What convolutions are computed in. A CPU that only emulates BF16 takes nine times as long as in FP32: 47 and 5 s a
-step of the demo model, eight pictures, on one with AVX2. With AVX-512's BF16 instructions, without AMX's, a step took
-3.3 s, and 2.5 s in FP32."""
+step of the demo model, eight pictures, on one with AVX2. With AVX-512's BF16 instructions, without AMX's, a step of
+each of two processes took 3.3 s, and 2.5 s in FP32."""
 
 
 @contextmanager

@@ -24,9 +24,10 @@ from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
 from sfx.export.demo.initialise import wake_coarse
+from sfx.export.demo.options import Options
 from sfx.export.demo.run_state import LOG, RunState
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
-from sfx.export.demo.train import Options, train
+from sfx.export.demo.train import train
 from sfx.export.networks import Spse, StyleHead
 from sfx.export.operators import Blur, Upsample
 from sfx.export.precision import mixed_precision

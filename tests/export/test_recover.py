@@ -13,10 +13,11 @@ from sfx.engines.bundle import Bundle
 from sfx.errors import BundleError, InputError
 from sfx.export.checkpoint import Checkpoint, read_checkpoint
 from sfx.export.demo.finish import finish
+from sfx.export.demo.options import Options
 from sfx.export.demo.recover import begin_from, described, recover
 from sfx.export.demo.run_state import RunState
 from sfx.export.demo.schedule import Phase, Schedule
-from sfx.export.demo.train import Options, train
+from sfx.export.demo.train import train
 from sfx.export.exporter import export
 from sfx.export.networks import Spse
 from sfx.export.seeded import write_seeded_checkpoint

@@ -136,8 +136,8 @@ def train(
     evaluate_every: float,
 ) -> None:
     """Train, or go on training; SIGTERM saves and ends, a killed run loses at most three minutes."""
+    from sfx.export.demo.options import Options
     from sfx.export.demo.schedule import Schedule
-    from sfx.export.demo.train import Options
     from sfx.export.demo.train import train as run
 
     asked = (quarter_size_minutes, half_size_minutes, decoder_minutes, encoders_minutes)

@@ -34,7 +34,7 @@ from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
 from sfx.export.demo.objectives import OBJECTIVES, of_all
-from sfx.export.demo.options import Options as Options
+from sfx.export.demo.options import Options
 from sfx.export.demo.recover import begin_from, described
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase
