@@ -233,6 +233,15 @@ def test_a_run_on_two_data_sets_counts_the_portraits_of_both(data: Path, tmp_pat
     assert RunState.load(out).settings["pictures"] == 12
 
 
+def test_a_data_set_that_is_missing_is_an_error_before_anything_is_written(
+    data: Path, tmp_path: Path
+) -> None:
+    options = replace(_options(data, tmp_path / "run", 1, processes=2), more_data=(tmp_path / "more",))
+    with pytest.raises(InputError, match="more: expected drawn shards"):
+        train(options, NARROW)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_of_another_model_is_refused(data: Path, run: Path) -> None:
     other = replace(NARROW, mapping_layers=3)
     with pytest.raises(InputError, match="expected a run of this model configuration"):

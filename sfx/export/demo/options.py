@@ -33,3 +33,8 @@ class Options:
     checkpoint_seconds: float = 180.0
     evaluation_seconds: float = 300.0
     stop_at_step: int | None = None
+
+    @property
+    def data_sets(self) -> tuple[Path, ...]:
+        """All that is trained on."""
+        return (self.data, *self.more_data)

@@ -30,6 +30,7 @@ from sfx.export.allocator import keep_freed_memory
 from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
 from sfx.export.demo.config import DEMO
 from sfx.export.demo.critic import Critic
+from sfx.export.demo.dataset import TRAINING, open_shards
 from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
@@ -327,7 +328,7 @@ class Trainer:
                 settings={
                     "config": asdict(self.config),
                     "seed": self.options.seed,
-                    "data": [str(folder) for folder in (self.options.data, *self.options.more_data)],
+                    "data": [str(folder) for folder in self.options.data_sets],
                     "pictures": self.source.pictures,
                     "processes": self.options.processes,
                     "batch": self.options.batch,
@@ -340,6 +341,9 @@ class Trainer:
 
 def train(options: Options, config: ModelConfig = DEMO) -> None:
     """Start or resume a run in `options.out`; SIGTERM and SIGINT save and end it."""
+    # Here, where a missing one is an error in a line; each of several processes would end in a traceback of its own.
+    for data_set in options.data_sets:
+        open_shards(data_set, TRAINING)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.processes == 1:
         _work(0, options, config, "")
