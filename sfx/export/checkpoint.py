@@ -6,8 +6,6 @@ in it never runs.
 
 from __future__ import annotations
 
-import pickle
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from torch import Tensor
 from sfx.config import EncoderConfig, ModelConfig
 from sfx.errors import CheckpointError
 from sfx.export.networks import Spse
+from sfx.export.plain_file import read_plain
 
 PREFIXES = ("encoder_sketch_coarse.", "encoder_sketch_fine.", "encoder_face_fine.", "decoder.")
 GEOMETRY_LAYERS = 8
@@ -87,29 +86,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise CheckpointError(
-            f"{path}: expected a checkpoint file, found {'a folder' if path.is_dir() else 'nothing'}"
-        )
-    try:
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except (RuntimeError, ValueError) as error:
-            if "mmap" not in str(error):
-                raise
-            # Files older than torch 1.6 are no zip archives and cannot be mapped.
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        named = re.search(r"(?:GLOBAL|global) ([\w.]+)", str(error))
-        what = f"the Python object {named[1]}" if named else "something other than a torch.save file"
-        raise CheckpointError(
-            f"{path}: refused: expected plain tensors, numbers and text, found {what} (nothing in it was run)"
-        ) from error
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"{path}: expected a torch.save file, found one that does not read: {reason}"
-        ) from error
+    content = read_plain(path, mmap=True)
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{path}: expected a dict with 'state_dict', 'opts' and 'latent_avg', found a {type(content).__name__}"

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from sfx.calibration.portraits import geometry_vector_names
-from sfx.errors import InputError
+from sfx.errors import CheckpointError, InputError
 from sfx.export.checkpoint import read_checkpoint
 from sfx.export.demo import trainable
 from sfx.export.demo.batches import BatchSource
@@ -25,11 +25,12 @@ from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
 from sfx.export.demo.initialise import wake_coarse
 from sfx.export.demo.options import Options
-from sfx.export.demo.run_state import LOG, RunState
+from sfx.export.demo.run_state import CHECKPOINT, LOG, RunState
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase, Schedule
 from sfx.export.demo.train import train
 from sfx.export.networks import Spse, StyleHead
 from sfx.export.operators import Blur, Upsample
+from sfx.export.plain_file import write_plain
 from sfx.export.precision import mixed_precision
 from sfx.signal_to_noise import psnr
 from tests.export.demo_fixtures import NARROW, draw_small_set
@@ -245,12 +246,31 @@ def test_a_data_set_that_is_missing_is_an_error_before_anything_is_written(
 def test_a_run_of_another_model_is_refused(data: Path, run: Path) -> None:
     other = replace(NARROW, mapping_layers=3)
     with pytest.raises(InputError, match="expected a run of this model configuration"):
-        train(_options(data, run, 5), other)
+        train(_options(data, run, 5, processes=2), other)
 
 
 def test_no_run_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected a training run with a checkpoint\.pt, found none"):
         RunState.load(tmp_path)
+
+
+def test_a_checkpoint_of_another_kind_of_run_is_refused(tmp_path: Path) -> None:
+    write_plain({"network": {}, "averaged": {}, "step": 4}, tmp_path / CHECKPOINT)
+    with pytest.raises(
+        InputError, match=r"checkpoint\.pt: expected a checkpoint with trained, .* without trained, "
+    ):
+        RunState.load(tmp_path)
+
+
+def test_a_damaged_checkpoint_of_a_run_is_an_error_in_a_line(data: Path, run: Path, tmp_path: Path) -> None:
+    content = (run / CHECKPOINT).read_bytes()
+    (tmp_path / CHECKPOINT).write_bytes(content[: len(content) // 2])
+    with pytest.raises(
+        CheckpointError, match=r"checkpoint\.pt: expected a torch\.save file, found .*"
+    ) as caught:
+        train(_options(data, tmp_path, 5, processes=2), NARROW)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / CHECKPOINT).read_bytes() == content[: len(content) // 2]
 
 
 def test_a_finished_run_is_a_checkpoint_that_draws_the_same(data: Path, run: Path, tmp_path: Path) -> None:

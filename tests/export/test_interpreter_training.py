@@ -27,6 +27,7 @@ from sfx.export.interpreter.scoring import accuracy, family_table, loss_of
 from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.train import Options, train
 from sfx.export.interpreter.varying import CORRUPTIONS, varied
+from sfx.export.plain_file import write_plain
 from sfx.runtime.interpreter import Interpreter
 from sfx.runtime.interpreter.interpreting import MODEL
 from sfx.samples import sample_label_map
@@ -273,4 +274,12 @@ def test_a_bundle_of_another_network_is_not_begun_from(bundle: Bundle) -> None:
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected a training run with a checkpoint\.pt, found none"):
+        read_run(tmp_path)
+
+
+def test_a_checkpoint_of_another_kind_of_run_is_refused(tmp_path: Path) -> None:
+    write_plain({"trained": {}, "averaged": {}, "step": 4}, tmp_path / "checkpoint.pt")
+    with pytest.raises(
+        InputError, match=r"checkpoint\.pt: expected a checkpoint with network, .* without network, "
+    ):
         read_run(tmp_path)

@@ -197,8 +197,21 @@ def test_refining_leaves_what_sees_edges_alone(data: Path, narrow_bundle: Path, 
 
 def test_a_begun_run_has_no_teacher_to_learn_from(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
     taught = Schedule(1000.0, 1000.0, 1000.0, decoder_minutes=10.0)
+    options = replace(_options(data, tmp_path / "run", taught, 1, narrow_bundle), processes=2)
     with pytest.raises(InputError, match="expected no minutes for the decoder alone"):
-        train(_options(data, tmp_path, taught, 1, narrow_bundle), NARROW)
+        train(options, NARROW)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_does_not_begin_from_a_bundle_of_another_model(
+    data: Path, narrow_bundle: Path, tmp_path: Path
+) -> None:
+    options = replace(
+        _options(data, tmp_path / "run", Schedule(1000.0, 0.0, 0.0), 1, narrow_bundle), processes=2
+    )
+    with pytest.raises(BundleError, match="expected the graphs of this model"):
+        train(options, replace(NARROW, channels=(8,) * 7))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_critic_joins_at_the_end_and_is_kept(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:

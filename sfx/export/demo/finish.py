@@ -15,6 +15,7 @@ from sfx.export.demo.batches import BatchSource
 from sfx.export.demo.run_state import RunState
 from sfx.export.demo.trainable import as_floats, one_hot
 from sfx.export.networks import FINE_GAIN, Spse
+from sfx.export.plain_file import write_plain
 from sfx.export.precision import mixed_precision
 
 STATISTICS_SAMPLES = 600
@@ -116,6 +117,4 @@ def finish(run: Path, out: Path, data: Path, command: str, samples: int = STATIS
         },
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(out.name + ".part")
-    torch.save(content, unfinished)
-    unfinished.replace(out)
+    write_plain(content, out)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from sfx.errors import InputError
+from sfx.export.plain_file import read_plain, write_plain
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
@@ -42,20 +41,32 @@ class RunState:
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint; the one before stays until this one is whole."""
-        unfinished = folder / (CHECKPOINT + ".part")
-        with unfinished.open("wb") as file:
-            torch.save({name: getattr(self, name) for name in self.__annotations__}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / CHECKPOINT)
+        write_plain({name: getattr(self, name) for name in self.__annotations__}, folder / CHECKPOINT)
 
     @classmethod
     def load(cls, folder: Path) -> RunState:
-        """The last whole checkpoint. Raises InputError where there is none."""
-        path = folder / CHECKPOINT
-        if not path.is_file():
-            raise InputError(f"{folder}: expected a training run with a {CHECKPOINT}, found none")
-        return cls(**torch.load(path, map_location="cpu", weights_only=True))
+        """The last whole checkpoint. Raises as `stored_run`."""
+        stored = stored_run(folder, list(cls.__annotations__))
+        return cls(**{name: stored[name] for name in cls.__annotations__})
+
+
+def stored_run(folder: Path, names: Sequence[str]) -> Mapping[str, Any]:
+    """What the checkpoint of a run holds, `names` at least.
+
+    Raises InputError where there is none or it is of another kind of run, CheckpointError where it does not read.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise InputError(f"{folder}: expected a training run with a {CHECKPOINT}, found none")
+    content = read_plain(path)
+    stored: dict[str, Any] = dict(content) if isinstance(content, Mapping) else {}
+    missing = [name for name in names if name not in stored]
+    if missing:
+        raise InputError(
+            f"{path}: expected a checkpoint with {', '.join(names)}, found one of another kind of run, without "
+            f"{', '.join(missing)}"
+        )
+    return stored
 
 
 def log(folder: Path, **values: float | int | str) -> None:

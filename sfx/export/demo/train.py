@@ -40,6 +40,7 @@ from sfx.export.demo.recover import begin_from, described
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase
 from sfx.export.demo.trainable import Trainable, optimiser_of
+from sfx.export.networks import Spse
 from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.995
@@ -80,8 +81,6 @@ class Trainer:
         return self.clock.seconds / 60.0
 
     def _resume(self, state: RunState) -> None:
-        if state.settings["config"] != asdict(self.config):
-            raise InputError(f"{self.options.out}: expected a run of this model configuration, found another")
         self.trainable.load_stored(dict(state.trained))
         self.averaged.load_stored(dict(state.averaged))
         rates = [group["relative_rate"] for group in self.optimiser.param_groups]
@@ -108,11 +107,6 @@ class Trainer:
 
     def _enter(self, phase: Phase) -> None:
         """Train what the phase trains; a phase that was not gone into before begins from the averaged weights."""
-        if self.begun_from and phase in (Phase.DECODER, Phase.ENCODERS):
-            raise InputError(
-                f"{self.options.out}: expected no minutes for the {phase.value} alone, since a run that began from a "
-                f"bundle has no teacher; found a schedule with them"
-            )
         if phase is not self.phase:
             if self.phase is not None:
                 self._refresh_average()
@@ -341,9 +335,7 @@ class Trainer:
 
 def train(options: Options, config: ModelConfig = DEMO) -> None:
     """Start or resume a run in `options.out`; SIGTERM and SIGINT save and end it."""
-    # Here, where a missing one is an error in a line; each of several processes would end in a traceback of its own.
-    for data_set in options.data_sets:
-        open_shards(data_set, TRAINING)
+    _check(options, config)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.processes == 1:
         _work(0, options, config, "")
@@ -360,6 +352,26 @@ def train(options: Options, config: ModelConfig = DEMO) -> None:
         _work(0, options, config, rendezvous)
         for process in others:
             process.join()
+
+
+def _check(options: Options, config: ModelConfig) -> None:
+    """Raise what can be told before there are processes, each of which would end in a traceback of its own."""
+    for data_set in options.data_sets:
+        open_shards(data_set, TRAINING)
+    minutes, begun = 0.0, options.begin_from is not None
+    if (options.out / CHECKPOINT).exists():
+        state = RunState.load(options.out)
+        if state.settings["config"] != asdict(config):
+            raise InputError(f"{options.out}: expected a run of this model configuration, found another")
+        minutes, begun = state.seconds / 60.0, bool(state.settings["begun_from"])
+    elif options.begin_from is not None:
+        begin_from(Bundle.open(options.begin_from), Spse(config))
+    phase = options.schedule.phase(minutes)
+    if begun and phase in (Phase.DECODER, Phase.ENCODERS):
+        raise InputError(
+            f"{options.out}: expected no minutes for the {phase.value} alone, since a run that began from a bundle has "
+            f"no teacher; found a schedule with them"
+        )
 
 
 def _work(rank: int, options: Options, config: ModelConfig, rendezvous: str) -> None:

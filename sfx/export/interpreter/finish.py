@@ -17,12 +17,12 @@ from sfx.engines.cache import without_cache
 from sfx.engines.engine import Array
 from sfx.engines.manifest import MANIFEST, GraphEntry, Manifest, Measurement, TensorSpec
 from sfx.engines.recorded import write_arrays
-from sfx.errors import InputError
-from sfx.export.demo.run_state import CHECKPOINT
+from sfx.export.demo.run_state import stored_run
 from sfx.export.exporter import PROOF
 from sfx.export.graphs import Graph
 from sfx.export.interpreter.drawing import SIDE
 from sfx.export.interpreter.network import InterpreterNet, folded, untrained
+from sfx.export.interpreter.train import STORED
 from sfx.export.onnx_files import write_onnx
 from sfx.export.proof import prove_engine
 from sfx.labels import CLASSES as LABEL_CLASSES
@@ -73,11 +73,8 @@ class Trained:
 
 
 def read_run(run: Path) -> Trained:
-    """Read a run's averaged weights. Raises InputError where there is no checkpoint."""
-    path = run / CHECKPOINT
-    if not path.is_file():
-        raise InputError(f"{run}: expected a training run with a {CHECKPOINT}, found none")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    """Read a run's averaged weights. Raises as `stored_run`."""
+    state = stored_run(run, STORED)
     begun_from = state.get("begun_from", "")  # not in runs from before there was a way to
     network = untrained(begun_from)
     network.load_state_dict(state["averaged"])

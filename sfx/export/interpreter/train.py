@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from sfx.engines.bundle import Bundle
 from sfx.errors import InputError
 from sfx.export.allocator import keep_freed_memory
-from sfx.export.demo.run_state import CHECKPOINT, log
+from sfx.export.demo.run_state import CHECKPOINT, log, stored_run
 from sfx.export.demo.trainable import use_channels_last
 from sfx.export.interpreter.batches import Batch, BatchSource, batch_of
 from sfx.export.interpreter.dataset import open_shards
@@ -29,6 +28,7 @@ from sfx.export.interpreter.scoring import accuracy, class_weights, family_table
 from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.varying import varied
 from sfx.export.pacing import ComputeClock, LearningRate
+from sfx.export.plain_file import write_plain
 from sfx.export.precision import mixed_precision
 from sfx.export.shards import HELD_OUT
 
@@ -36,6 +36,8 @@ AVERAGING = 0.998
 """Decay of the moving average of the weights, a step."""
 GRADIENT_LIMIT = 1.0
 HELD_OUT_DRAWINGS = 96
+STORED = ("network", "averaged", "optimiser", "step", "seconds", "seed")
+"""What a checkpoint of a run holds, and `begun_from` except in the oldest."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Trainer:
         self.options = options
         self.rate = LearningRate(options.learning_rate, decay_from=options.decay_from)
         torch.manual_seed(options.seed)
-        state = _stored(options.out)
+        resumed = (options.out / CHECKPOINT).exists()
+        state = stored_run(options.out, STORED) if resumed else None
         self.network, self.begun_from = _beginning(options.begin_from, state)
         use_channels_last(self.network)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
@@ -81,7 +84,7 @@ class Trainer:
         self.weights = class_weights(torch.cat([self.source.batch(step).label for step in range(8)]))
         self.held_out = _held_out(options.data)
 
-    def _resume(self, state: dict[str, Any]) -> None:
+    def _resume(self, state: Mapping[str, Any]) -> None:
         try:
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
@@ -181,20 +184,10 @@ class Trainer:
             "seed": self.options.seed,
             "begun_from": self.begun_from,
         }
-        unfinished = self.options.out / (CHECKPOINT + ".part")
-        with unfinished.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self.options.out / CHECKPOINT)
+        write_plain(state, self.options.out / CHECKPOINT)
 
 
-def _stored(run: Path) -> dict[str, Any] | None:
-    path = run / CHECKPOINT
-    return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
-
-
-def _beginning(path: Path | None, state: dict[str, Any] | None) -> tuple[InterpreterNet, str]:
+def _beginning(path: Path | None, state: Mapping[str, Any] | None) -> tuple[InterpreterNet, str]:
     """The network to start with, in the form that the run trains, and what it was begun from; "" for nothing."""
     if state is not None:
         begun_from = state.get("begun_from", "")  # not in runs from before there was a way to
