@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sfx.errors import EngineError
 from sfx.labels import MAX_LABEL
 from sfx.runtime.interpreter.levels import nearest
+from sfx.runtime.interpreter.measuring import measured, ranks
 from sfx.runtime.interpreter.strokes import CANVAS_UNITS, Sketch, Stroke
 
 SCORE_STEP = 1.0 / 16.0
@@ -88,21 +89,10 @@ def _samples(
     paths: list[NDArray[np.float32]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
     """Sample points (M * SAMPLES, 2), segment lengths (M,), and each path's first segment, and M."""
-    points = np.concatenate(paths).astype(np.float64)
-    first = np.concatenate([[0], np.cumsum([len(path) for path in paths])])
-    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
-    steps[first[:-1]] = 0.0  # from one path to the next
-    along = np.cumsum(steps)
-    begin, end = along[first[:-1]], along[first[1:] - 1]
-    counts = np.maximum(np.ceil((end - begin) / SEGMENT), 1).astype(np.int64)
-    starts = np.concatenate([[0], np.cumsum(counts)])
+    ways = measured(np.concatenate(paths).astype(np.float64), np.array([len(path) for path in paths]))
+    counts = np.maximum(np.ceil(ways.length / SEGMENT), 1).astype(np.int64)
     path_of = np.repeat(np.arange(len(paths)), counts * SAMPLES)
-    rank = np.arange(len(path_of)) - starts[path_of] * SAMPLES
-    share = (rank + 0.5) / (counts * SAMPLES)[path_of]
-    place = begin[path_of] + share * (end - begin)[path_of]
-    samples = np.stack([np.interp(place, along, points[:, axis]) for axis in (0, 1)], 1)
-    # A path without length lies at one place of `along` together with its neighbours' ends.
-    still = (end - begin)[path_of] < 1e-9
-    samples[still] = points[first[path_of[still]]]
-    lengths = np.repeat((end - begin) / counts, counts)
-    return samples, lengths.astype(np.float32), starts
+    share = (ranks(counts * SAMPLES) + 0.5) / (counts * SAMPLES)[path_of]
+    samples = ways.at(ways.begin[path_of] + share * ways.length[path_of])
+    lengths = np.repeat(ways.length / counts, counts)
+    return samples, lengths.astype(np.float32), np.concatenate([[0], np.cumsum(counts)])

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sfx.runtime.interpreter.measuring import Points, measured, ranks
+
 NUDGE = 1e-3
 """Shift in pixels, right and down: a line halfway between two rows of pixels inks the one that `floor` names."""
 
 AT_ONCE = 20_000
 """Segments drawn at once, of which a dense drawing has as many; a hostile one has millions."""
-
-Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +56,15 @@ def ink_lines(lines: Sequence[Line], size: int, width: float) -> NDArray[np.int3
 def _pieces(lines: Sequence[Line], longest: float) -> tuple[Points, NDArray[np.int32], NDArray[np.bool_]]:
     """Segments (m, 2 ends, 2) of the lines, of at most that length; whose (m,); whether of its ends (m,)."""
     sizes = np.array([len(line.points) for line in lines])
-    points = np.concatenate([_clear_of_borders(line.points) for line in lines])
-    first = np.cumsum(sizes) - sizes
-    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
-    steps[first] = 1.0  # from one line to the next: no way along either, but it keeps their distances apart
-    along = np.cumsum(steps)
-    begin, length = along[first], along[first + sizes - 1] - along[first]
-    counts = np.maximum(np.ceil(length / longest), 1).astype(np.int64)
+    ways = measured(np.concatenate([_clear_of_borders(line.points) for line in lines]), sizes)
+    counts = np.maximum(np.ceil(ways.length / longest), 1).astype(np.int64)
     owner = np.repeat(np.arange(len(lines), dtype=np.int32), counts)
-    rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    step = (length / counts)[owner]
-    ends = [
-        np.stack([np.interp(begin[owner] + place * step, along, points[:, axis]) for axis in (0, 1)], 1)
-        for place in (rank, rank + 1)
-    ]
+    rank = ranks(counts)
+    step = (ways.length / counts)[owner]
+    ends = [ways.at(ways.begin[owner] + place * step) for place in (rank, rank + 1)]
     middle = (rank + 0.5) * step
     end = np.array([line.end for line in lines])[owner]
-    return np.stack(ends, 1), owner, (middle < end) | (middle > length[owner] - end)
+    return np.stack(ends, 1), owner, (middle < end) | (middle > ways.length[owner] - end)
 
 
 def _clear_of_borders(points: Points) -> Points:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+from sfx.runtime.interpreter.measuring import Points, measured, ranks
 
 CORNER_REACH = 6
 """Length of the two arms between which a corner's angle is measured, in points (pixels)."""
@@ -38,7 +38,7 @@ class Paths:
 
     def position(self) -> NDArray[np.int64]:
         """Every point's index within its path: int64 (n,)."""
-        return np.arange(len(self.points)) - np.repeat(self.starts, self.counts)
+        return ranks(self.counts)
 
     def neighbour(self, step: int) -> NDArray[np.int64]:
         """Index of the point `step` further along each point's path: around a closed one, else to its end."""
@@ -139,17 +139,10 @@ def resample(paths: Paths, spacing: float) -> Paths:
         for points, is_closed in zip(paths.split(), paths.closed.tolist(), strict=True)
     ]
     ring = gather(looped, paths.closed.tolist())
-    steps = np.hypot(*np.diff(ring.points, axis=0, prepend=ring.points[:1]).T)
-    # From one path to the next is no way along either; the 1 keeps the distances of both apart.
-    steps[ring.starts] = 1.0
-    along = np.cumsum(steps)
-    begin = along[ring.starts]
-    length = along[ring.starts + ring.counts - 1] - begin
-    intervals = np.maximum(np.round(length / spacing), np.where(paths.closed, 4, 1)).astype(np.int64)
+    ways = measured(ring.points, ring.counts)
+    intervals = np.maximum(np.round(ways.length / spacing), np.where(paths.closed, 4, 1)).astype(np.int64)
     counts = intervals + ~paths.closed
-    position = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    target = np.repeat(begin, counts) + position * np.repeat(length / intervals, counts)
+    target = np.repeat(ways.begin, counts) + ranks(counts) * np.repeat(ways.length / intervals, counts)
     # Rounding must not carry a path's last point over into the next path.
-    target = np.minimum(target, np.repeat(begin + length, counts))
-    x, y = (np.interp(target, along, ring.points[:, axis]) for axis in (0, 1))
-    return Paths(np.stack([x, y], axis=1), counts, paths.closed)
+    target = np.minimum(target, np.repeat(ways.begin + ways.length, counts))
+    return Paths(ways.at(target), counts, paths.closed)
