@@ -67,6 +67,7 @@ def test_a_resumed_run_ends_in_the_same_state(data: Path, run: Path, tmp_path: P
     whole, resumed = RunState.load(run), RunState.load(tmp_path)
     assert whole.step == resumed.step == 4
     assert whole.samples == resumed.samples == 12
+    assert not whole.means, "its BatchNorms still centre"
     for kind in ("trained", "averaged"):
         first, second = getattr(whole, kind), getattr(resumed, kind)
         assert first.keys() == second.keys()

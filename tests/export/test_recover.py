@@ -229,3 +229,6 @@ def test_a_critic_joins_at_the_end_and_is_kept(data: Path, narrow_bundle: Path, 
         assert torch.equal(critics[0]["network"][name], value), name
     for name, value in states[1].trained.items():
         assert torch.equal(states[0].trained[name], value), name
+    assert states[1].means
+    for name, value in states[1].means.items():
+        assert torch.equal(states[0].means[name], value), name

@@ -28,6 +28,8 @@ class RunState:
     optimiser: Mapping[str, Any]
     critic: Mapping[str, Any] | None
     """State of the discriminator and its optimiser, once there is one."""
+    means: Mapping[str, Tensor]
+    """`Centring.means` of the phase."""
     phase: str
     """Value of the `Phase` it is in."""
     phase_began: int

@@ -12,7 +12,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,27 +25,28 @@ from torch import Tensor
 
 from sfx.config import ModelConfig
 from sfx.engines.bundle import Bundle
-from sfx.errors import InputError
 from sfx.export.allocator import keep_freed_memory
 from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
+from sfx.export.demo.centring import Centring
 from sfx.export.demo.config import DEMO
 from sfx.export.demo.critic import Critic
-from sfx.export.demo.dataset import TRAINING, open_shards
 from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
 from sfx.export.demo.objectives import OBJECTIVES, of_all
 from sfx.export.demo.options import Options
 from sfx.export.demo.recover import begin_from, described
+from sfx.export.demo.refusing import refuse_unusable
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase
 from sfx.export.demo.trainable import Trainable, optimiser_of
-from sfx.export.networks import Spse
 from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.995
 """Decay of the moving average of the weights, a step: 200 steps are some minutes."""
 GRADIENT_LIMIT = 1.0
+MEASURED_BATCHES = 12
+"""Batches of a process over which the means of layers' inputs are taken."""
 
 
 class Trainer:
@@ -67,6 +68,7 @@ class Trainer:
         self.phase: Phase | None = None
         self.clock = ComputeClock(0.0)
         self.critic: Critic | None = None
+        self.means: Mapping[str, Tensor] = {}
         self.begun_from = ""
         if (options.out / CHECKPOINT).exists():
             self._resume(RunState.load(options.out))
@@ -92,6 +94,7 @@ class Trainer:
         self.phase, self.phase_began = Phase(state.phase), state.phase_began
         self.clock = ComputeClock(state.seconds)
         self.begun_from = state.settings["begun_from"]
+        self.means = state.means
         if state.critic is not None:
             self.critic = Critic(self.options.seed, self.options.processes)
             self.critic.load_stored(state.critic)
@@ -116,7 +119,7 @@ class Trainer:
                     for model in (self.trainable, self.averaged):
                         model.teacher.measure_mean(*self.described)
                         model.centre()
-            self.phase = phase
+            self.phase, self.means = phase, {}
         self.tensors = self.trainable.trained_in(phase)
         for name, tensor in self.trainable.trained().items():
             tensor.requires_grad_(name in self.tensors)
@@ -132,11 +135,26 @@ class Trainer:
         if phase is Phase.SHARPENING:
             self.critic = self.critic or Critic(self.options.seed, self.options.processes)
             self.objective = partial(of_all, critic=self.critic)
+        # BatchNorms that gather statistics take off the mean by themselves.
+        self.centring = Centring(
+            self.trainable.model, self.tensors.values() if self.begun_from else (), self.means
+        )
+        if not self.means:
+            self.centring.measure(self._run_some, self.options.processes)
+        self.means = self.centring.means
         self.sums: dict[str, float] = {}
         self.summed = 0
         self.batches: Prefetcher[Any] = Prefetcher(
             self.source, makers.get(phase, self.source.batch), self.step
         )
+
+    def _run_some(self) -> None:
+        """Run what is trained, as in a step at full size, and learn nothing."""
+        assert self.phase is not None
+        self.trainable.train()
+        self.trainable.fix_normalisation()
+        for number in range(MEASURED_BATCHES):
+            OBJECTIVES[self.phase](self.trainable, self.source.batch(number), self.config.output_size)
 
     def run(self) -> None:
         """Train until the planned time is over or a signal asks to stop; always ends with a checkpoint."""
@@ -155,6 +173,7 @@ class Trainer:
                 self._report(reported)
                 reported = self.clock.seconds
             if self.clock.seconds - evaluated > self.options.evaluation_seconds:
+                self.centring.measure(self._run_some, self.options.processes)
                 self._evaluate()
                 evaluated = self.clock.seconds
             if time.monotonic() - saved > self.options.checkpoint_seconds:
@@ -201,12 +220,14 @@ class Trainer:
     def _update(self, rate: float) -> float:
         """Share gradients, limit their norm, take the optimiser's step; returns the norm."""
         average_over_processes(self.gradients, self.options.processes)
+        self.centring.centre_gradients()
         norm = float(self.gradients.norm())
         if norm > GRADIENT_LIMIT:
             self.gradients.mul_(GRADIENT_LIMIT / norm)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["relative_rate"]
         self.optimiser.step()
+        self.centring.keep_means()
         with torch.no_grad():
             decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
             torch._foreach_lerp_(self.averages, list(self.tensors.values()), 1.0 - decay)
@@ -314,6 +335,7 @@ class Trainer:
                 averaged=self.averaged.stored(),
                 optimiser=self.optimiser.state_dict(),
                 critic=self.critic.stored() if self.critic else None,
+                means=self.means,
                 phase=self.phase.value,
                 phase_began=self.phase_began,
                 step=self.step,
@@ -335,7 +357,7 @@ class Trainer:
 
 def train(options: Options, config: ModelConfig = DEMO) -> None:
     """Start or resume a run in `options.out`; SIGTERM and SIGINT save and end it."""
-    _check(options, config)
+    refuse_unusable(options, config)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.processes == 1:
         _work(0, options, config, "")
@@ -352,26 +374,6 @@ def train(options: Options, config: ModelConfig = DEMO) -> None:
         _work(0, options, config, rendezvous)
         for process in others:
             process.join()
-
-
-def _check(options: Options, config: ModelConfig) -> None:
-    """Raise what can be told before there are processes, each of which would end in a traceback of its own."""
-    for data_set in options.data_sets:
-        open_shards(data_set, TRAINING)
-    minutes, begun = 0.0, options.begin_from is not None
-    if (options.out / CHECKPOINT).exists():
-        state = RunState.load(options.out)
-        if state.settings["config"] != asdict(config):
-            raise InputError(f"{options.out}: expected a run of this model configuration, found another")
-        minutes, begun = state.seconds / 60.0, bool(state.settings["begun_from"])
-    elif options.begin_from is not None:
-        begin_from(Bundle.open(options.begin_from), Spse(config))
-    phase = options.schedule.phase(minutes)
-    if begun and phase in (Phase.DECODER, Phase.ENCODERS):
-        raise InputError(
-            f"{options.out}: expected no minutes for the {phase.value} alone, since a run that began from a bundle has "
-            f"no teacher; found a schedule with them"
-        )
 
 
 def _work(rank: int, options: Options, config: ModelConfig, rendezvous: str) -> None:
