@@ -21,7 +21,7 @@ from sfx.export.precision import COMPUTED_IN
 MAPPING_RATE = 800.0
 """Learning rate of the mapping network relative to the others, against the scale of its stored weights: 0.01, and
 over the root of its width. With 50 it had learnt nothing where a plain network had learnt all colours."""
-SYNTHESIS_RATE = 0.4
+SYNTHESIS_RATE = 0.8
 """Learning rate of synthesis relative to the others, counted after the scale that its stored weights are used with.
 
 At 1.5 for 50 minutes of synthesis alone a demo of 25.50 dB fell to 24.9 and ended at 25.43, one run.
