@@ -18,6 +18,7 @@ from sfx.export.demo.recover import begin_from, described, recover
 from sfx.export.demo.run_state import RunState
 from sfx.export.demo.schedule import Phase, Schedule
 from sfx.export.demo.train import train
+from sfx.export.demo.trainable import BEGUN_SYNTHESIS_RATE
 from sfx.export.exporter import export
 from sfx.export.networks import Spse
 from sfx.export.seeded import write_seeded_checkpoint
@@ -137,6 +138,8 @@ def test_a_run_begins_from_a_bundle_and_goes_on_without_it(
     train(_options(data, tmp_path / "run", seeing, 2), NARROW)
     after = RunState.load(tmp_path / "run")
     assert after.phase == Phase.SEEING.value
+    rates = [group["relative_rate"] for group in after.optimiser["param_groups"]]
+    assert BEGUN_SYNTHESIS_RATE / Spse(NARROW).decoder.conv1.conv.scale in rates
     assert after.settings["begun_from"].startswith("narrow.pt ")
     finish(tmp_path / "run", tmp_path / "demo.pt", data, "a command", samples=2)
     assert read_checkpoint(tmp_path / "demo.pt").provenance["begun_from"] == after.settings["begun_from"]

@@ -39,7 +39,7 @@ from sfx.export.demo.recover import begin_from, described
 from sfx.export.demo.refusing import refuse_unusable
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase
-from sfx.export.demo.trainable import Trainable, optimiser_of
+from sfx.export.demo.trainable import BEGUN_SYNTHESIS_RATE, SYNTHESIS_RATE, Trainable, optimiser_of
 from sfx.export.pacing import ComputeClock, LearningRate
 
 AVERAGING = 0.995
@@ -63,18 +63,21 @@ class Trainer:
         features, values = (vectors.shape[1] for vectors in self.described)
         self.trainable = Trainable(config, features, values, options.seed)
         self.averaged = copy.deepcopy(self.trainable).requires_grad_(False)
-        self.optimiser = optimiser_of(self.trainable)
         self.step, self.samples, self.phase_began = 0, 0, 0
         self.phase: Phase | None = None
         self.clock = ComputeClock(0.0)
         self.critic: Critic | None = None
         self.means: Mapping[str, Tensor] = {}
-        self.begun_from = ""
-        if (options.out / CHECKPOINT).exists():
-            self._resume(RunState.load(options.out))
+        self.begun_from, self.stopping = "", False
+        state = RunState.load(options.out) if (options.out / CHECKPOINT).exists() else None
+        if state is not None:
+            self.begun_from = state.settings["begun_from"]
         elif options.begin_from is not None:
             self._begin_from(options.begin_from)
-        self.stopping = False
+        synthesis_rate = BEGUN_SYNTHESIS_RATE if self.begun_from else SYNTHESIS_RATE
+        self.optimiser = optimiser_of(self.trainable, synthesis_rate)
+        if state is not None:
+            self._resume(state)
         self._enter(options.schedule.phase(self.minutes))
 
     @property
@@ -93,7 +96,6 @@ class Trainer:
         self.step, self.samples = state.step, state.samples
         self.phase, self.phase_began = Phase(state.phase), state.phase_began
         self.clock = ComputeClock(state.seconds)
-        self.begun_from = state.settings["begun_from"]
         self.means = state.means
         if state.critic is not None:
             self.critic = Critic(self.options.seed, self.options.processes)
@@ -136,9 +138,8 @@ class Trainer:
             self.critic = self.critic or Critic(self.options.seed, self.options.processes)
             self.objective = partial(of_all, critic=self.critic)
         # BatchNorms that gather statistics take off the mean by themselves.
-        self.centring = Centring(
-            self.trainable.model, self.tensors.values() if self.begun_from else (), self.means
-        )
+        centred = self.tensors.values() if self.begun_from else ()
+        self.centring = Centring(self.trainable.model, centred, self.means)
         if not self.means:
             self.centring.measure(self._run_some, self.options.processes)
         self.means = self.centring.means
@@ -319,10 +320,9 @@ class Trainer:
     def _example_rows(self, size: int) -> list[Tensor]:
         if self.options.examples is None:
             return []
-        sketches, references = read_examples(self.options.examples)
-        count = len(sketches)
-        sketches = sketches.repeat_interleave(len(references), 0)
-        references = references.repeat(count, 1, 1, 1)
+        label_maps, photos = read_examples(self.options.examples)
+        sketches = label_maps.repeat_interleave(len(photos), 0)
+        references = photos.repeat(len(label_maps), 1, 1, 1)
         drawn = draw_pairs(self.averaged, sketches, references, size)
         return [coloured(sketches), references, as_bytes(drawn)]
 
