@@ -45,10 +45,13 @@ def read_plain(path: Path, mmap: bool = False) -> Any:
 
 
 def write_plain(content: Any, path: Path) -> None:
-    """Save; a file that is there stays until the new one is whole and on disk."""
+    """Save; a file that is there stays until the new one is whole and on disk, or if that fails."""
     unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from sfx.config import EncoderConfig, ModelConfig
 from sfx.export.networks import Spse
+from sfx.export.plain_file import write_plain
 from sfx.samples import sample_appearance, sample_label_map
 
 
@@ -71,7 +72,7 @@ def write_seeded_checkpoint(path: Path, config: ModelConfig, seed: int = 0) -> N
         "start_from_latent_avg": config.start_from_latent_avg,
         "geometry_layers": config.geometry_layers,
     }
-    torch.save({"state_dict": state, "opts": opts, "latent_avg": average}, path)
+    write_plain({"state_dict": state, "opts": opts, "latent_avg": average}, path)
 
 
 def main(directory: Path) -> None:

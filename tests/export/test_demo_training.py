@@ -263,6 +263,15 @@ def test_a_checkpoint_of_another_kind_of_run_is_refused(tmp_path: Path) -> None:
         RunState.load(tmp_path)
 
 
+def test_a_file_that_cannot_be_saved_leaves_the_one_before_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    write_plain({"step": 4}, path)
+    with pytest.raises(AttributeError):
+        write_plain({"step": lambda: 5}, path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert torch.load(path, weights_only=True) == {"step": 4}
+
+
 def test_a_damaged_checkpoint_of_a_run_is_an_error_in_a_line(data: Path, run: Path, tmp_path: Path) -> None:
     content = (run / CHECKPOINT).read_bytes()
     (tmp_path / CHECKPOINT).write_bytes(content[: len(content) // 2])

@@ -283,3 +283,9 @@ def test_a_checkpoint_of_another_kind_of_run_is_refused(tmp_path: Path) -> None:
         InputError, match=r"checkpoint\.pt: expected a checkpoint with network, .* without network, "
     ):
         read_run(tmp_path)
+
+
+def test_a_run_without_data_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none: expected drawn shards"):
+        train(Options(tmp_path / "none", tmp_path / "run", minutes=1.0))
+    assert not (tmp_path / "run").exists()

@@ -31,5 +31,6 @@ def refuse_unusable(options: Options, config: ModelConfig) -> None:
     if begun and phase in (Phase.DECODER, Phase.ENCODERS):
         raise InputError(
             f"{options.out}: expected no minutes for the {phase.value} alone, since a run that began from a bundle has "
-            f"no teacher; found a schedule with them"
+            f"no teacher; found a schedule with them: give --begin-from again, or --decoder-minutes 0 and "
+            f"--encoders-minutes 0"
         )

@@ -65,8 +65,8 @@ def stored_run(folder: Path, names: Sequence[str]) -> Mapping[str, Any]:
     missing = [name for name in names if name not in stored]
     if missing:
         raise InputError(
-            f"{path}: expected a checkpoint with {', '.join(names)}, found one of another kind of run, without "
-            f"{', '.join(missing)}"
+            f"{path}: expected a checkpoint with {', '.join(names)}, found one of another kind of run or version of "
+            f"sfx, without {', '.join(missing)}"
         )
     return stored
 

@@ -142,7 +142,6 @@ class Trainer:
         self.centring = Centring(self.trainable.model, centred, self.means)
         if not self.means:
             self.centring.measure(self._run_some, self.options.processes)
-        self.means = self.centring.means
         self.sums: dict[str, float] = {}
         self.summed = 0
         self.batches: Prefetcher[Any] = Prefetcher(
@@ -335,7 +334,7 @@ class Trainer:
                 averaged=self.averaged.stored(),
                 optimiser=self.optimiser.state_dict(),
                 critic=self.critic.stored() if self.critic else None,
-                means=self.means,
+                means=self.centring.means,
                 phase=self.phase.value,
                 phase_began=self.phase_began,
                 step=self.step,

@@ -216,10 +216,11 @@ def _held_out(folder: Path) -> dict[str, NDArray[np.uint8]]:
 
 def train(options: Options) -> None:
     """Train, or go on with the run in `options.out`; SIGTERM and SIGINT save and end."""
-    options.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     torch.set_num_threads(1)
     trainer = Trainer(options)
+    # Only now, when data and bundle are known to be usable.
+    options.out.mkdir(parents=True, exist_ok=True)
 
     def stop(_number: int, _frame: object) -> None:
         trainer.stopping = True

@@ -8,6 +8,7 @@ import numpy as np
 import svgelements
 from numpy.typing import NDArray
 
+from sfx.runtime.interpreter.measuring import ranks
 from sfx.runtime.interpreter.strokes import Placement
 
 POINT_SPACING = 1.5
@@ -91,6 +92,6 @@ def _subdivided(points: Points, closed: bool) -> Points:
     parts = np.ceil(np.hypot(*(following - points).T) / POINT_SPACING).astype(np.int64).clip(min=1)
     if not closed:
         parts[-1] = 1
-    share = (np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)) / np.repeat(parts, parts)
+    share = ranks(parts) / np.repeat(parts, parts)
     begin = np.repeat(points, parts, axis=0)
     return np.asarray(begin + share[:, None] * (np.repeat(following, parts, axis=0) - begin))
