@@ -14,6 +14,11 @@ PREVIEWS: Mapping[str, int] = {"preview": 4, "half_preview": 2}
 """Outputs of synthesis that are what its layers up to a smaller side have drawn, and what part of the side that is."""
 
 
+def preview_sides(output_size: int) -> dict[str, int]:
+    """Sides in pixels of the previews of a picture of `output_size`, smallest first: a quarter and a half of it."""
+    return {name: max(4, output_size // divisor) for name, divisor in PREVIEWS.items()}
+
+
 @dataclass(frozen=True)
 class EncoderConfig:
     """One style-head encoder (pSp's GradualStyleEncoder over an IR-SE trunk).
@@ -72,7 +77,7 @@ class ModelConfig:
     @property
     def preview_sides(self) -> dict[str, int]:
         """Sides of the previews in pixels, smallest first: a quarter and a half of the picture's."""
-        return {name: max(4, self.output_size // divisor) for name, divisor in PREVIEWS.items()}
+        return preview_sides(self.output_size)
 
     @property
     def label_count(self) -> int:

@@ -88,17 +88,18 @@ def agreements(interpreter: Interpreter, drawings: dict[str, list[Drawing]]) -> 
             reference, best_reference = (forms.pop(f"{SIDE} px") for forms in (read, at_best))
             wanted = _labels_at(reference, ink)
             wanted_at_best = _labels_at(best_reference, ink)
+            wanted_map, best_map = reference.label_map(), best_reference.label_map()
             for form, sketch in read.items():
-                found = _labels_at(sketch, ink)
+                found, found_map = _labels_at(sketch, ink), sketch.label_map()
                 best = at_best[form]
                 yield Agreement(
                     style,
                     form,
                     same=float((found == wanted).mean()),
                     same_at_best=float((_labels_at(best, ink) == wanted_at_best).mean()),
-                    mapped=same_in_maps(reference, sketch),
-                    mapped_at_best=same_in_maps(best_reference, best),
-                    equal=float((reference.label_map() == sketch.label_map()).mean()),
+                    mapped=same_where_inked(wanted_map, found_map),
+                    mapped_at_best=same_where_inked(best_map, best.label_map()),
+                    equal=float((wanted_map == found_map).mean()),
                     near=float(has_nearby(found, wanted, ink).mean()),
                     right=float((FAMILY_OF[found] == FAMILY_OF[truth[ink]]).mean()),
                 )
@@ -111,11 +112,10 @@ def _labels_at(sketch: Sketch, ink: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.asarray(label[strokes[nearest(strokes >= 0)]][ink])
 
 
-def same_in_maps(first: Sketch, second: Sketch) -> float:
-    """The share of the pixels inked in both label maps that have the same class there."""
-    one, other = first.label_map(), second.label_map()
-    both = (one > 0) & (other > 0)
-    return float((one == other)[both].mean())
+def same_where_inked(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """The share of the pixels inked in both label maps (H, W) that have the same class there."""
+    both = (first > 0) & (second > 0)
+    return float((first == second)[both].mean())
 
 
 def has_nearby(

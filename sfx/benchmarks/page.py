@@ -13,7 +13,7 @@ import numpy as np
 from sfx.benchmarks.bench import Case, Report
 from sfx.benchmarks.charts import Bar, bars, curves, scatter
 from sfx.benchmarks.report import OWN_CASES, memory, ratios, shares_of_peak, summary_ms, to_json
-from sfx.config import PREVIEWS
+from sfx.config import preview_sides
 from sfx.runtime.pictures import write_text
 
 _STYLE = """
@@ -117,12 +117,12 @@ def _by_output_size(report: Report) -> str:
     """A new sketch with a kept appearance, one face: its previews, and the face."""
     side = report.bundle["output_size"]
     assert isinstance(side, int)
-    divisors = {"interactive": 1, **PREVIEWS}
+    sides = {"interactive": side, **preview_sides(side)}
     found: dict[str, list[tuple[float, float]]] = {}
     for case in report.cases:
         runner = case.runner
-        if runner.name in divisors and runner.batch == 1:
-            point = side / divisors[runner.name], 1e3 * float(np.median(case.totals))
+        if runner.name in sides and runner.batch == 1:
+            point = float(sides[runner.name]), 1e3 * float(np.median(case.totals))
             found.setdefault(runner.precision, []).append(point)
     lines = [(precision, sorted(points)) for precision, points in found.items() if len(points) > 1]
     return curves("ms a face", lines, "side in pixels") if lines else ""

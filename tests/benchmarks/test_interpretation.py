@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from sfx.benchmarks.agreement import SHARES, Agreement, Knowing, by_form, has_nearby, same_in_maps
+from sfx.benchmarks.agreement import SHARES, Agreement, Knowing, by_form, has_nearby, same_where_inked
 from sfx.benchmarks.confusion import confusion_picture
 from sfx.benchmarks.interpretation import (
     Compared,
@@ -160,8 +160,8 @@ def test_label_maps_are_compared_where_both_are_inked() -> None:
         Placement.fit(256, 256),
     )
     longer = Sketch((Stroke(np.array([[10.5, 50.5], [149.5, 50.5]]), label=10),), Placement.fit(256, 256))
-    assert same_in_maps(whole, whole) == 1.0
-    assert same_in_maps(whole, longer) == 0.5
+    assert same_where_inked(whole.label_map(), whole.label_map()) == 1.0
+    assert same_where_inked(whole.label_map(), longer.label_map()) == 0.5
 
 
 def test_a_class_counts_as_found_within_a_pens_width() -> None:
