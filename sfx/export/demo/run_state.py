@@ -66,7 +66,7 @@ def stored_run(folder: Path, names: Sequence[str]) -> Mapping[str, Any]:
     if missing:
         raise InputError(
             f"{path}: expected a checkpoint with {', '.join(names)}, found one of another kind of run or version of "
-            f"sfx, without {', '.join(missing)}"
+            f"sfx, without {', '.join(missing)}: give another folder, or use the sfx that wrote it"
         )
     return stored
 
