@@ -198,6 +198,20 @@ def test_refining_leaves_what_sees_edges_alone(data: Path, narrow_bundle: Path, 
     assert not {name for name in changed if name.startswith(kept) or ".input_layer." in name}
 
 
+def test_the_average_of_a_begun_run_begins_with_the_bundle(
+    data: Path, narrow_bundle: Path, tmp_path: Path
+) -> None:
+    refining = Schedule(1000.0, 1000.0, 1000.0, refining_minutes=1000.0)
+    train(_options(data, tmp_path, refining, 2, narrow_bundle), NARROW)
+    state = RunState.load(tmp_path)
+    name = "decoder.conv1.conv.weight"
+    begin = recover(narrow_bundle).state_dict()[name]
+    trained, averaged = (
+        (stored[f"model.{name}"] - begin).norm() for stored in (state.trained, state.averaged)
+    )
+    assert 0.0 < averaged < 0.02 * trained
+
+
 def test_a_begun_run_has_no_teacher_to_learn_from(data: Path, narrow_bundle: Path, tmp_path: Path) -> None:
     taught = Schedule(1000.0, 1000.0, 1000.0, decoder_minutes=10.0)
     options = replace(_options(data, tmp_path / "run", taught, 1, narrow_bundle), processes=2)

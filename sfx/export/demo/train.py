@@ -229,7 +229,8 @@ class Trainer:
         self.optimiser.step()
         self.centring.keep_means()
         with torch.no_grad():
-            decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
+            # What was not trained yet is soon forgotten; a bundle's weights are as good as those that follow.
+            decay = AVERAGING if self.begun_from else min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
             torch._foreach_lerp_(self.averages, list(self.tensors.values()), 1.0 - decay)
         return norm
 
