@@ -28,6 +28,14 @@ class LearningRate:
         return self.highest * warm * falling
 
 
+def averaging_decay(longest: float, step: int, begun: bool = False) -> float:
+    """Decay of a moving average of weights at a step: `longest`, or less early in a run from nothing.
+
+    What was not trained yet is soon forgotten; what a run has `begun` from is as good as what follows.
+    """
+    return longest if begun else min(longest, (1.0 + step) / (10.0 + step))
+
+
 class ComputeClock:
     """Seconds of processor time spent on training: neither a pause (SIGSTOP) nor a busy machine counts.
 

@@ -40,7 +40,7 @@ from sfx.export.demo.refusing import refuse_unusable
 from sfx.export.demo.run_state import CHECKPOINT, RunState, log
 from sfx.export.demo.schedule import HIGHEST_RATES, Phase
 from sfx.export.demo.trainable import BEGUN_SYNTHESIS_RATE, SYNTHESIS_RATE, Trainable, optimiser_of
-from sfx.export.pacing import ComputeClock, LearningRate
+from sfx.export.pacing import ComputeClock, LearningRate, averaging_decay
 
 AVERAGING = 0.995
 """Decay of the moving average of the weights, a step: 200 steps are some minutes."""
@@ -229,8 +229,7 @@ class Trainer:
         self.optimiser.step()
         self.centring.keep_means()
         with torch.no_grad():
-            # What was not trained yet is soon forgotten; a bundle's weights are as good as those that follow.
-            decay = AVERAGING if self.begun_from else min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
+            decay = averaging_decay(AVERAGING, self.step, bool(self.begun_from))
             torch._foreach_lerp_(self.averages, list(self.tensors.values()), 1.0 - decay)
         return norm
 

@@ -27,7 +27,7 @@ from sfx.export.interpreter.recover import described, recover
 from sfx.export.interpreter.scoring import accuracy, class_weights, family_table, loss_of
 from sfx.export.interpreter.tracing import traced
 from sfx.export.interpreter.varying import varied
-from sfx.export.pacing import ComputeClock, LearningRate
+from sfx.export.pacing import ComputeClock, LearningRate, averaging_decay
 from sfx.export.plain_file import write_plain
 from sfx.export.precision import mixed_precision
 from sfx.export.shards import HELD_OUT
@@ -143,7 +143,7 @@ class Trainer:
             group["lr"] = self.rate.at(self.step, self.minutes / self.options.minutes)
         self.optimiser.step()
         self.step += 1
-        decay = min(AVERAGING, (1.0 + self.step) / (10.0 + self.step))
+        decay = averaging_decay(AVERAGING, self.step)
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self.averaged.parameters()), list(self.network.parameters()), 1.0 - decay
