@@ -11,7 +11,8 @@ import torch
 from sfx.calibration.portraits import geometry_vector_names
 from sfx.export.demo.batches import Batch, BatchSource
 from sfx.export.demo.dataset import appearance_vector_names, told_entries
-from sfx.export.demo.objectives import Objective, of_all, of_colouring
+from sfx.export.demo.objectives import OBJECTIVES, Objective, of_all, of_colouring
+from sfx.export.demo.schedule import Phase
 from sfx.export.demo.trainable import TOLD_LAYERS, Trainable, told_directions
 from tests.export.demo_fixtures import NARROW, draw_small_set
 
@@ -73,6 +74,13 @@ def test_all_networks_together_are_told_what_a_reference_hides(trainable: Traina
         assert len(losses) == different, (
             "expected descriptions to count where a reference hides, and only there"
         )
+
+
+def test_refining_heeds_descriptions_less_and_the_picture_as_much(trainable: Trainable, batch: Batch) -> None:
+    seeing, figures = OBJECTIVES[Phase.SEEING](trainable, batch, 64)
+    refining, same = OBJECTIVES[Phase.REFINING](trainable, batch, 64)
+    assert figures == same
+    assert figures["loss"] < refining.item() < seeing.item()
 
 
 @pytest.mark.parametrize(("objective", "left"), [(of_colouring, 0.4), (of_all, 0.8)])

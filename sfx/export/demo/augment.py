@@ -7,7 +7,7 @@ that it is given and returns new arrays.
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from sfx.labels import MAX_LABEL
 Sketch = NDArray[np.uint8]
 Picture = NDArray[np.uint8]
 
+_FURTHEST = 10
+"""Pixels by which a portrait and its sketch are shifted at most."""
 FACE_OUTLINE = (10, 17, 18, 19)
 """Classes that people and automatic labelling take for each other."""
 DISPENSABLE = (14, 16, 18, 19, 21)
@@ -68,18 +70,21 @@ def augmented_sketch(sketch: Sketch, rng: np.random.Generator) -> Sketch:
 
 def moved_together(
     sketch: Sketch, picture: Picture, part_map: NDArray[np.uint8], rng: np.random.Generator
-) -> tuple[Sketch, Picture, NDArray[np.uint8], tuple[float, float, float]]:
-    """Shift and scale a sketch, its picture and its part map alike; also (shift x, shift y, scale) in pixels."""
-    scale = rng.uniform(0.93, 1.07)
-    shift_x, shift_y = rng.uniform(-10.0, 10.0, 2)
-    matrix = _about_centre(sketch.shape[0], scale, 0.0, shift_x, shift_y)
-    small = _about_centre(
-        part_map.shape[0], scale, 0.0, *(np.array([shift_x, shift_y]) * part_map.shape[0] / sketch.shape[0])
+) -> tuple[Sketch, Picture, NDArray[np.uint8], tuple[int, int]]:
+    """Shift a sketch, its picture and its part map alike; also (right, down) in pixels of the sketch.
+
+    By whole pixels of the smallest, and without scaling: an interpolated picture would be a lesson in blur.
+    """
+    coarseness = sketch.shape[0] // part_map.shape[0]
+    furthest = _FURTHEST // coarseness
+    right, down = (int(shift) for shift in rng.integers(-furthest, furthest + 1, 2))
+    fine = (right * coarseness, down * coarseness)
+    return (
+        _shifted(sketch, *fine, mode="constant"),
+        _shifted(picture, *fine, mode="edge"),
+        _shifted(part_map, right, down, mode="edge"),
+        fine,
     )
-    moved = _transformed(sketch, matrix, Image.Resampling.NEAREST)
-    parts = _transformed(_padded(part_map), _shifted_into_padding(small), Image.Resampling.NEAREST)
-    colours = _transformed(_padded(picture), _shifted_into_padding(matrix), Image.Resampling.BILINEAR)
-    return moved, _unpadded(colours), _unpadded(parts), (shift_x, shift_y, scale)
 
 
 def colour_table(rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -237,6 +242,16 @@ def _padded(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _unpadded(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array[_PADDING:-_PADDING, _PADDING:-_PADDING])
+
+
+def _shifted(
+    array: NDArray[np.uint8], right: int, down: int, mode: Literal["constant", "edge"]
+) -> NDArray[np.uint8]:
+    """(H, W, ...) shifted by whole pixels; nothing or the repeated edge comes in."""
+    sides = [(max(down, 0), max(-down, 0)), (max(right, 0), max(-right, 0))]
+    padded = np.pad(array, sides + [(0, 0)] * (array.ndim - 2), mode=mode)
+    top, left = max(-down, 0), max(-right, 0)
+    return np.ascontiguousarray(padded[top : top + array.shape[0], left : left + array.shape[1]])
 
 
 Matrix = tuple[float, float, float, float, float, float]
