@@ -7,7 +7,7 @@ that it is given and returns new arrays.
 from __future__ import annotations
 
 import io
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,12 +79,11 @@ def moved_together(
     furthest = _FURTHEST // coarseness
     right, down = (int(shift) for shift in rng.integers(-furthest, furthest + 1, 2))
     fine = (right * coarseness, down * coarseness)
-    return (
-        _shifted(sketch, *fine, mode="constant"),
-        _shifted(picture, *fine, mode="edge"),
-        _shifted(part_map, right, down, mode="edge"),
-        fine,
-    )
+    matrix = _about_centre(sketch.shape[0], 1.0, 0.0, *fine)
+    small = _about_centre(part_map.shape[0], 1.0, 0.0, right, down)
+    nearest = Image.Resampling.NEAREST
+    moved = _transformed(sketch, matrix, nearest)
+    return moved, _moved(picture, matrix, nearest), _moved(part_map, small, nearest), fine
 
 
 def colour_table(rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -107,8 +106,7 @@ def photographed(picture: Picture, rng: np.random.Generator) -> Picture:
         matrix = _about_centre(
             picture.shape[0], rng.uniform(0.85, 1.2), rng.uniform(-10.0, 10.0), *rng.uniform(-14.0, 14.0, 2)
         )
-        moved = _transformed(_padded(picture), _shifted_into_padding(matrix), Image.Resampling.BILINEAR)
-        picture = _unpadded(moved)
+        picture = _moved(picture, matrix, Image.Resampling.BILINEAR)
     if chances[1] < 0.3:
         blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2.0)))
         picture = np.asarray(blurred)
@@ -231,29 +229,6 @@ def _textured(picture: Picture, rng: np.random.Generator) -> Picture:
     return _as_bytes(picture * (1.0 + np.float32(rng.uniform(0.02, 0.07)) * field)[..., None])
 
 
-_PADDING = 48
-"""Pixels of repeated edge around a picture before it is moved, so that no black corner comes in."""
-
-
-def _padded(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    widths = [(_PADDING, _PADDING)] * 2 + [(0, 0)] * (array.ndim - 2)
-    return np.pad(array, widths, mode="edge")
-
-
-def _unpadded(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(array[_PADDING:-_PADDING, _PADDING:-_PADDING])
-
-
-def _shifted(
-    array: NDArray[np.uint8], right: int, down: int, mode: Literal["constant", "edge"]
-) -> NDArray[np.uint8]:
-    """(H, W, ...) shifted by whole pixels; nothing or the repeated edge comes in."""
-    sides = [(max(down, 0), max(-down, 0)), (max(right, 0), max(-right, 0))]
-    padded = np.pad(array, sides + [(0, 0)] * (array.ndim - 2), mode=mode)
-    top, left = max(-down, 0), max(-right, 0)
-    return np.ascontiguousarray(padded[top : top + array.shape[0], left : left + array.shape[1]])
-
-
 Matrix = tuple[float, float, float, float, float, float]
 
 
@@ -273,12 +248,20 @@ def _about_centre(size: int, scale: float, degrees: float, shift_x: float, shift
     )
 
 
-def _shifted_into_padding(matrix: Matrix) -> Matrix:
-    """The same movement for a padded array."""
+_PADDING = 48
+"""Pixels of repeated edge around a picture before it is moved, so that no black corner comes in."""
+
+
+def _moved(array: NDArray[np.uint8], matrix: Matrix, resampling: Image.Resampling) -> NDArray[np.uint8]:
+    """(H, W, ...) transformed; the repeated edge comes in."""
+    widths = [(_PADDING, _PADDING)] * 2 + [(0, 0)] * (array.ndim - 2)
     a, b, c, d, e, f = matrix
-    return (a, b, c + _PADDING * (1 - a - b), d, e, f + _PADDING * (1 - d - e))
+    in_padding = (a, b, c + _PADDING * (1 - a - b), d, e, f + _PADDING * (1 - d - e))
+    moved = _transformed(np.pad(array, widths, mode="edge"), in_padding, resampling)
+    return np.ascontiguousarray(moved[_PADDING:-_PADDING, _PADDING:-_PADDING])
 
 
 def _transformed(array: NDArray[np.uint8], matrix: Matrix, resampling: Image.Resampling) -> NDArray[np.uint8]:
+    """(H, W, ...) transformed; nothing comes in."""
     image = Image.fromarray(array)
     return np.asarray(image.transform(image.size, Image.Transform.AFFINE, matrix, resampling))
