@@ -107,6 +107,12 @@ def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> 
 @click.option(
     "--processes", default=2, show_default=True, help="One-threaded processes that share gradients."
 )
+@click.option(
+    "--compile",
+    "compiled",
+    is_flag=True,
+    help="Compile networks first, where there is a C++ compiler: faster.",
+)
 @click.option("--batch", default=8, show_default=True, help="Samples a step and process.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--examples", type=FOLDER, help="Label sketches and photos to show in the sample grids.")
@@ -130,6 +136,7 @@ def train(
     begin_from: Path | None,
     decay_from: float,
     processes: int,
+    compiled: bool,
     batch: int,
     seed: int,
     examples: Path | None,
@@ -166,6 +173,7 @@ def train(
         seed=seed,
         processes=processes,
         batch=batch,
+        compiled=compiled,
         begin_from=begin_from,
         examples=examples,
         evaluation_seconds=evaluate_every,

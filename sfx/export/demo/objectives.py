@@ -13,7 +13,7 @@ from torch import Tensor
 from sfx.export.demo.batches import Batch, Portraits
 from sfx.export.demo.critic import Critic
 from sfx.export.demo.dataset import told_entries
-from sfx.export.demo.losses import PictureLoss, description_loss, feature_weights, picture_loss, style_loss
+from sfx.export.demo.losses import PictureLoss, description_loss, feature_weights, style_loss
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.trainable import Trainable, as_floats, resized
 from sfx.export.precision import mixed_precision
@@ -43,7 +43,7 @@ def of_decoder(trainable: Trainable, batch: Portraits, size: int) -> tuple[Tenso
     """The pictures' distance, drawn from the teacher's codes."""
     with mixed_precision():
         drawn = trainable.draw(trainable.teacher(batch.geometry, batch.appearance), size)
-    loss = _compared(drawn, _targets(batch, size), batch)
+    loss = _compared(trainable, drawn, _targets(batch, size), batch)
     return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
 
 
@@ -83,7 +83,7 @@ def of_colouring(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor,
         told = _told(trainable, appearance_codes, batch)
         codes = _with_appearance(trainable, trainable.sketch_codes(batch.sketches), told, batch)
         drawn = trainable.draw(codes, size)
-    loss = _compared(drawn, _targets(batch, size), batch)
+    loss = _compared(trainable, drawn, _targets(batch, size), batch)
     of_told = _told_loss(trainable, appearance_codes, batch)
     figures = {"loss": loss.total.item(), "l1": loss.l1.item(), "told": of_told.item()}
     return loss.total + SEEING_GUIDANCE.told * of_told, figures
@@ -95,7 +95,7 @@ def of_drawing(trainable: Trainable, batch: Batch, size: int) -> tuple[Tensor, d
         sketch_codes = trainable.sketch_codes(batch.sketches)
         codes = _with_appearance(trainable, sketch_codes, trainable.appearance_codes(batch.references), batch)
         drawn = trainable.draw(codes, size)
-    loss = _compared(drawn, _targets(batch, size), batch)
+    loss = _compared(trainable, drawn, _targets(batch, size), batch)
     return loss.total, {"loss": loss.total.item(), "l1": loss.l1.item()}
 
 
@@ -120,7 +120,7 @@ def of_all(
         geometry, colours = trainable.geometry(sketch_codes), trainable.colours(appearance_codes)
         drawn = trainable.draw(codes, size)
     real = _targets(batch, size)
-    loss = _compared(drawn, real, batch)
+    loss = _compared(trainable, drawn, real, batch)
     from_codes, from_map = (description_loss(read, batch.geometry) for read in geometry)
     of_colours = description_loss(colours, batch.appearance)
     of_told = _told_loss(trainable, appearance_codes, batch)
@@ -142,8 +142,8 @@ def _targets(batch: Portraits, size: int) -> Tensor:
     return resized(as_floats(batch.targets), size)
 
 
-def _compared(drawn: Tensor, real: Tensor, batch: Portraits) -> PictureLoss:
-    return picture_loss(drawn, real, feature_weights(batch.parts, real.shape[-1]))
+def _compared(trainable: Trainable, drawn: Tensor, real: Tensor, batch: Portraits) -> PictureLoss:
+    return trainable.compare(drawn, real, feature_weights(batch.parts, real.shape[-1]))
 
 
 def _told(trainable: Trainable, appearance_codes: Tensor, batch: Batch) -> Tensor:

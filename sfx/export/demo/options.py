@@ -24,6 +24,8 @@ class Options:
     processes: int = 2
     batch: int = 8
     """Samples a step and process."""
+    compiled: bool = False
+    """Whether to train with `compile_parts`."""
     more_data: tuple[Path, ...] = ()
     """Further data sets to train on."""
     begin_from: Path | None = None

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from sfx.config import ModelConfig
 from sfx.engines.bundle import Bundle
 from sfx.errors import InputError
+from sfx.export.demo.compiled import refuse_without_compiler
 from sfx.export.demo.dataset import TRAINING, open_shards
 from sfx.export.demo.options import Options
 from sfx.export.demo.recover import begin_from
@@ -17,6 +18,8 @@ from sfx.export.networks import Spse
 
 def refuse_unusable(options: Options, config: ModelConfig) -> None:
     """Raise what can be told before there are processes, each of which would end in a traceback of its own."""
+    if options.compiled:
+        refuse_without_compiler()
     for data_set in options.data_sets:
         open_shards(data_set, TRAINING)
     minutes, begun = 0.0, options.begin_from is not None

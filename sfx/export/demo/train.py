@@ -28,6 +28,7 @@ from sfx.engines.bundle import Bundle
 from sfx.export.allocator import keep_freed_memory
 from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
 from sfx.export.demo.centring import Centring
+from sfx.export.demo.compiled import compile_parts, uncompiled
 from sfx.export.demo.config import DEMO
 from sfx.export.demo.critic import Critic
 from sfx.export.demo.gradients import average_over_processes, gradient_buffer
@@ -63,6 +64,8 @@ class Trainer:
         features, values = (vectors.shape[1] for vectors in self.described)
         self.trainable = Trainable(config, features, values, options.seed)
         self.averaged = copy.deepcopy(self.trainable).requires_grad_(False)
+        if options.compiled:
+            compile_parts(self.trainable)
         self.step, self.samples, self.phase_began = 0, 0, 0
         self.phase: Phase | None = None
         self.clock = ComputeClock(0.0)
@@ -153,8 +156,9 @@ class Trainer:
         assert self.phase is not None
         self.trainable.train()
         self.trainable.fix_normalisation()
-        for number in range(MEASURED_BATCHES):
-            OBJECTIVES[self.phase](self.trainable, self.source.batch(number), self.config.output_size)
+        with uncompiled(self.options.compiled):
+            for number in range(MEASURED_BATCHES):
+                OBJECTIVES[self.phase](self.trainable, self.source.batch(number), self.config.output_size)
 
     def run(self) -> None:
         """Train until the planned time is over or a signal asks to stop; always ends with a checkpoint."""
@@ -296,15 +300,8 @@ class Trainer:
             else:
                 drawn = draw_pairs(self.averaged, pairs.sketches, pairs.references, size)
             l1, psnr = distances(drawn, pairs.targets)
-            log(
-                self.options.out,
-                kind="held-out",
-                minutes=self.minutes,
-                step=self.step,
-                size=size,
-                l1=l1,
-                psnr=psnr,
-            )
+            now = {"minutes": self.minutes, "step": self.step, "size": size}
+            log(self.options.out, kind="held-out", **now, l1=l1, psnr=psnr)
             rows = [
                 coloured(pairs.sketches[:8]),
                 pairs.references[:8],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sfx.config import ModelConfig
 from sfx.export.demo.dataset import told_entries
 from sfx.export.demo.initialise import initialise, wake_coarse
+from sfx.export.demo.losses import PictureLoss, picture_loss
 from sfx.export.demo.prelu import use_fast_prelu
 from sfx.export.demo.schedule import Phase
 from sfx.export.demo.teacher import Teacher
@@ -121,6 +122,8 @@ class Trainable(nn.Module):
             # learning from one were first pulled at by random ones (gradient's norm 2.3 instead of 1.9, 25 steps).
             nn.init.zeros_(reader.weight)
             nn.init.zeros_(reader.bias)
+        self.compare: Callable[[Tensor, Tensor, Tensor], PictureLoss] = picture_loss
+        """Pictures, targets and weights -> how far they are apart."""
         self.teacher = Teacher(config, features, values)
         self.register_buffer("told_directions", told_directions(config.style_width), persistent=False)
         self._deepest_map = torch.zeros(())
