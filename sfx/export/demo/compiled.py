@@ -36,9 +36,10 @@ def refuse_without_compiler() -> None:
 
 
 def compile_parts(trainable: Trainable) -> None:
-    """Exchange the encoders' trunks, synthesis and the pictures' comparison for compiled ones; takes a minute or two.
+    """Exchange the encoders' trunks, synthesis and the pictures' comparison for compiled ones.
 
-    That minute is the first step of a phase. What is called only while it does not learn is better not compiled.
+    Each is compiled when it is first called in a phase, or for another size of pictures: a minute or two for all.
+    A model that only draws, as the averaged one, is better copied before.
     """
     import torch._dynamo.config
     import torch._inductor.config
