@@ -38,7 +38,8 @@ def refuse_without_compiler() -> None:
 def compile_parts(trainable: Trainable) -> None:
     """Exchange the encoders' trunks, synthesis and the pictures' comparison for compiled ones.
 
-    Each is compiled when it is first called in a phase, or for another size of pictures: a minute or two for all.
+    Each is compiled when it is first called in a phase, or for another size of pictures: a minute or two for all, which
+    count as training time.
     A model that only draws, as the averaged one, is better copied before.
     """
     import torch._dynamo.config
