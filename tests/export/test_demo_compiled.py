@@ -42,9 +42,8 @@ def _model(source: BatchSource) -> Trainable:
     features, values = (vectors.shape[1] for vectors in source.described())
     model = Trainable(NARROW, features, values, seed=3)
     for tensor in model.parameters():
-        if (
-            not tensor.any()
-        ):  # as readers and the coarse head are at first, through which nothing would be learnt
+        # Readers and the coarse head are zero at first, and nothing would be learnt through them.
+        if not tensor.any():
             torch.nn.init.normal_(tensor, std=0.1, generator=torch.Generator().manual_seed(1))
     learning = model.trained_in(PHASE)
     for name, tensor in model.trained().items():

@@ -30,9 +30,13 @@ def refuse_without_compiler() -> None:
     compiler = os.environ.get("CXX", "g++")
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if shutil.which(compiler) is None:
-        raise InputError(f"--compile: expected a C++ compiler, found no {compiler}; CXX can name another")
+        raise InputError(
+            f"--compile: expected a C++ compiler, found no {compiler}: name another in CXX, or train without"
+        )
     if not header.is_file():
-        raise InputError(f"--compile: expected Python's headers, found no {header}")
+        raise InputError(
+            f"--compile: expected Python's headers, found no {header}: install them, or train without"
+        )
 
 
 def compile_parts(trainable: Trainable) -> None:
