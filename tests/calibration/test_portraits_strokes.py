@@ -80,6 +80,17 @@ def test_equal_arguments_draw_equal_sketches() -> None:
     assert not np.array_equal(label_map(geometry, style), label_map(geometry, replace(style, seed=4)))
 
 
+def test_an_exact_hand_draws_every_line_where_the_portrait_has_it() -> None:
+    careless = replace(STEADY, wobble=1.1, missing=0.9, clothes=False, neck=False)
+    for seed in range(4):
+        geometry = sample_geometry(np.random.default_rng(seed))
+        steady, exact = strokes(geometry, STEADY), strokes(geometry, careless.exact())
+        assert len(strokes(geometry, careless)) < len(exact) == len(steady)
+        for one, other in zip(steady, exact, strict=True):
+            assert one.label == other.label
+            assert np.array_equal(one.points, other.points)
+
+
 @pytest.mark.parametrize("size", [128, 256, 512])
 def test_label_map_is_the_strokes_drawn(size: int) -> None:
     geometry = sample_geometry(np.random.default_rng(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
 from sfx.export.demo.dataset import (
     HELD_OUT,
     PARTS,
+    SKETCHES,
     TRAINING,
     Shard,
     appearance_mirror_signs,
@@ -28,6 +30,7 @@ from sfx.export.demo.dataset import (
     recoloured_appearance,
     shard_folder,
 )
+from sfx.export.demo.held_out import held_out_pairs
 from sfx.export.demo.latents import AppearanceLatents
 from sfx.export.demo.metrics import reference_shows
 from sfx.labels import MAX_LABEL
@@ -52,7 +55,7 @@ def test_a_shard_is_drawn_the_same_again_and_splits_differ(data: Path, tmp_path:
 def test_a_shard_holds_what_it_says(data: Path) -> None:
     shard = open_shards(data, TRAINING)[0]
     assert shard.pictures.shape == (8, 256, 256, 3)
-    assert shard.sketches.shape == (8, 2, 256, 256)
+    assert shard.sketches.shape == (8, 3, 256, 256)
     assert shard.sketches.max() <= MAX_LABEL
     assert shard.parts.max() < len(PARTS)
     assert shard.geometry.shape[1] == len(geometry_vector_names())
@@ -60,6 +63,43 @@ def test_a_shard_holds_what_it_says(data: Path) -> None:
     assert np.array_equal(shard.appearance[0], shard.appearance[3])
     assert not np.array_equal(shard.appearance[3], shard.appearance[4])
     assert not np.array_equal(shard.geometry[0], shard.geometry[1])
+
+
+def test_a_hand_draws_other_lines_than_the_exact_sketch_but_of_nothing_else(data: Path) -> None:
+    exact, hand, resized = np.moveaxis(np.asarray(open_shards(data, TRAINING)[0].sketches), 1, 0)
+    for row in range(len(exact)):
+        assert set(np.unique(hand[row])) <= set(np.unique(exact[row]))
+        assert not np.array_equal(exact[row], hand[row])
+        assert not np.array_equal(hand[row], resized[row])
+
+
+def test_held_out_pairs_are_drawn_from_the_sketches_asked_for(data: Path) -> None:
+    shard = open_shards(data, HELD_OUT)[0]
+    assert np.array_equal(held_out_pairs(data, 2).sketches.numpy(), shard.sketches[[0, 4], 0])
+    assert np.array_equal(held_out_pairs(data, 2, "hand").sketches.numpy(), shard.sketches[[0, 4], 1])
+
+
+def test_a_set_with_other_sketches_is_refused(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(data, folder)
+    file = shard_folder(folder, TRAINING, 0) / "sketches.npy"
+    np.save(file, np.load(file)[:, 1:])
+    with pytest.raises(
+        InputError, match=r"old: expected 3 sketches of each portrait .*, found 2: draw the set again"
+    ):
+        open_shards(folder, TRAINING)
+
+
+def test_most_training_sketches_are_exact(data: Path) -> None:
+    shard, source = open_shards(data, TRAINING)[0], BatchSource(data, 120, 16, 0, 0, geometry_vector_names())
+    taken = source.batch(0).sketches.numpy()  # some of them mirrored, moved or changed: of none of the three
+    counts = [
+        sum(bool((drawn == sketch).all((1, 2)).any()) for sketch in taken)
+        for drawn in np.moveaxis(np.asarray(shard.sketches), 1, 0)
+    ]
+    assert len(counts) == len(SKETCHES)
+    assert counts[0] > counts[1] + counts[2] > 0
+    assert min(counts) > 0
 
 
 def test_an_unfinished_shard_is_not_read(data: Path, tmp_path: Path) -> None:

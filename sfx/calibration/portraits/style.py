@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -71,6 +71,10 @@ class SketchStyle:
 
     CLEAN: ClassVar[SketchStyle]
     EDGES: ClassVar[SketchStyle]
+
+    def exact(self) -> SketchStyle:
+        """The same way of drawing, by a hand that neither drifts nor leaves out lines, clothes or neck."""
+        return replace(self, wobble=0.0, missing=0.0, clothes=True, neck=True)
 
 
 SketchStyle.CLEAN = SketchStyle()

@@ -218,13 +218,20 @@ def ship(run: Path, data: Path, out: Path) -> None:
 @click.argument("target", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", type=FOLDER, required=True, help="Data set whose held-out portraits are drawn.")
 @click.option("--pairs", default=200, show_default=True, help="Held-out pairs to draw.")
+@click.option(
+    "--sketches",
+    type=click.Choice(["exact", "hand", "resized"]),
+    default="exact",
+    show_default=True,
+    help="Lines where the portraits have them; as a drifting hand draws and leaves them out; the same larger, resized.",
+)
 @click.option("--grid", type=FILE, help="PNG of 16 pairs to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(target: Path, data: Path, pairs: int, grid: Path | None, as_json: bool) -> None:
+def evaluate(target: Path, data: Path, pairs: int, sketches: str, grid: Path | None, as_json: bool) -> None:
     """Evaluate a checkpoint file or a bundle folder on held-out portraits."""
     from sfx.export.demo.evaluate import evaluate as measure
 
-    result = measure(target, data, pairs, grid)
+    result = measure(target, data, pairs, grid, sketches)
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2))
         return

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sfx.errors import InputError
 from sfx.export.checkpoint import read_checkpoint
 from sfx.export.demo import metrics
+from sfx.export.demo.dataset import SKETCHES
 from sfx.export.demo.grid import as_bytes, coloured, write_grid
 from sfx.export.demo.held_out import Pairs, held_out_pairs
 from sfx.export.demo.trainable import as_floats, one_hot
@@ -58,13 +59,15 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(target: Path, data: Path, count: int, grid: Path | None = None) -> Evaluation:
+def evaluate(
+    target: Path, data: Path, count: int, grid: Path | None = None, sketch: str = SKETCHES[0]
+) -> Evaluation:
     """Evaluate a checkpoint (a file) or a bundle (a folder) on `count` held-out pairs.
 
-    With `grid`, also writes sketch, reference, output and target of the first 16 pairs as a PNG. Raises
-    InputError where the model's sizes are not those of the data set.
+    `sketch`: which of the portraits' `SKETCHES`. With `grid`, also writes sketch, reference, output and target of the
+    first 16 pairs as a PNG. Raises InputError where the model's sizes are not those of the data set.
     """
-    pairs = held_out_pairs(data, count)
+    pairs = held_out_pairs(data, count, sketch)
     draw = _bundle_drawer(target) if target.is_dir() else _checkpoint_drawer(target)
     references = pairs.references.permute(0, 2, 3, 1).numpy()
     drawn = np.stack([draw(pairs.sketches[k].numpy(), references[k]) for k in range(len(references))])

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sfx.export.demo.dataset import GROUP, HELD_OUT, open_shards
+from sfx.export.demo.dataset import GROUP, HELD_OUT, SKETCHES, open_shards
 from sfx.export.demo.trainable import Trainable, as_floats, resized
 from sfx.export.precision import mixed_precision
 
@@ -39,8 +39,12 @@ class Pairs:
     """(N, values) of the targets."""
 
 
-def held_out_pairs(folder: Path, count: int) -> Pairs:
-    """The first `count` held-out pairs, one of each group: its first portrait, drawn with its second as reference."""
+def held_out_pairs(folder: Path, count: int, sketch: str = SKETCHES[0]) -> Pairs:
+    """The first `count` held-out pairs, one of each group: its first portrait, drawn with its second as reference.
+
+    `sketch`: which of the portrait's `SKETCHES`.
+    """
+    which = SKETCHES.index(sketch)
     rows = [
         (shard, first)
         for shard in open_shards(folder, HELD_OUT)
@@ -51,7 +55,7 @@ def held_out_pairs(folder: Path, count: int) -> Pairs:
         return torch.from_numpy(np.stack(list(pixels)))
 
     return Pairs(
-        stacked(shard.sketches[first, 0] for shard, first in rows),
+        stacked(shard.sketches[first, which] for shard, first in rows),
         stacked(shard.pictures[first + 1] for shard, first in rows).permute(0, 3, 1, 2),
         stacked(shard.pictures[first] for shard, first in rows).permute(0, 3, 1, 2),
         stacked(shard.parts[first] for shard, first in rows),
