@@ -38,14 +38,14 @@ RANDOM_APPEARANCE = 0.04
 """Share of the samples whose appearance comes from a latent z instead of the reference."""
 MOVED = 0.12
 """Share of the portraits that are shifted with their sketch."""
-RECOLOURED = 0.2
+RECOLOURED = 0.1
 """Share of the pairs whose colours are changed by a table."""
-SKETCH_SHARES = (0.7, 0.15, 0.15)
+SKETCH_SHARES = (0.8, 0.1, 0.1)
 """How often each of a portrait's `SKETCHES` is taken.
 
 A hand that drifts teaches to doubt lines, and what people draw is what they want to see.
 """
-CHANGED_SKETCHES = 0.1
+CHANGED_SKETCHES = 0.05
 PHOTOGRAPHED = 0.15
 """Shares of the sketches drawn as by another hand, and of the references seen as by a camera.
 
