@@ -27,7 +27,7 @@ def main() -> None:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--processes", default=2, show_default=True)
 def draw(out: Path, pictures: int, held_out: int, seed: int, processes: int) -> None:
-    """Draw the training set (about 80 ms a picture and process, 0.41 GB for 1000)."""
+    """Draw the training set (about 60 ms a picture and process, 0.41 GB for 1000)."""
     from sfx.export.demo import dataset
 
     dataset.draw(out, pictures, held_out, seed, processes)

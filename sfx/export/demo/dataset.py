@@ -35,7 +35,8 @@ SKETCHES: tuple[str, ...] = ("exact", "hand", "resized")
 """Sketches of each portrait: one whose lines are where the portrait's are; the same as a hand draws it, that drifts by
 a pixel or so, leaves out lines and has a pen of its own; and one in another style, by another hand, that was larger.
 
-What a hand does costs what no training brings back, for the portrait cannot be seen in such a sketch: 0.4 of 27.7 dB.
+What a hand does hides the portrait: a demo that had learnt from hands alone drew 100 held-out pairs at 27.73 dB from a
+hand's sketches and at 28.09 dB from exact ones.
 """
 GROUPS_PER_SHARD = 250
 
