@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from sfx.calibration.portraits import geometry_vector_names
 from sfx.errors import CheckpointError, InputError
 from sfx.export.checkpoint import read_checkpoint
 from sfx.export.demo import trainable
+from sfx.export.demo.__main__ import main
 from sfx.export.demo.batches import BatchSource
 from sfx.export.demo.config import DEMO
-from sfx.export.demo.dataset import PARTS, TRAINING, draw_shard, open_shards, shard_folder
+from sfx.export.demo.dataset import PARTS, SKETCHES, TRAINING, draw_shard, open_shards, shard_folder
 from sfx.export.demo.evaluate import draw_with, evaluate, judge
 from sfx.export.demo.finish import averaged_model, config_of, finish
 from sfx.export.demo.held_out import held_out_pairs
@@ -308,6 +310,14 @@ def test_a_finished_run_is_a_checkpoint_that_draws_the_same(data: Path, run: Pat
     assert result.pairs == 2
     assert 3.0 < result.psnr < 40.0
     assert (tmp_path / "grid.png").exists()
+    for sketch in SKETCHES:
+        figures = evaluate(path, data, 2, sketch=sketch)
+        told = CliRunner().invoke(
+            main, ["evaluate", str(path), "--data", str(data), "--pairs", "2", "--sketches", sketch]
+        )
+        assert told.output.startswith(f"2 held-out pairs, sketches {sketch}: {figures.psnr:.2f} dB PSNR"), (
+            told
+        )
 
 
 def test_judging_targets_against_themselves_is_perfect(data: Path) -> None:

@@ -235,7 +235,9 @@ def evaluate(target: Path, data: Path, pairs: int, sketches: str, grid: Path | N
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2))
         return
-    click.echo(f"{result.pairs} held-out pairs: {result.psnr:.2f} dB PSNR, L1 {result.l1:.4f}")
+    click.echo(
+        f"{result.pairs} held-out pairs, sketches {sketches}: {result.psnr:.2f} dB PSNR, L1 {result.l1:.4f}"
+    )
     if result.shown_psnr is not None:
         click.echo(
             f"{result.shown} of them, whose reference shows hair, clothes and glasses where they have them: "
