@@ -85,7 +85,7 @@ def test_a_set_with_other_sketches_is_refused(data: Path, tmp_path: Path) -> Non
     file = shard_folder(folder, TRAINING, 0) / "sketches.npy"
     np.save(file, np.load(file)[:, 1:])
     with pytest.raises(
-        InputError, match=r"old: expected 3 sketches of each portrait .*, found 2: draw the set again"
+        InputError, match=r"old: expected 3 sketches of each portrait .*, found 2: draw a set anew"
     ):
         open_shards(folder, TRAINING)
 

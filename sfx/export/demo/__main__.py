@@ -223,7 +223,7 @@ def ship(run: Path, data: Path, out: Path) -> None:
     type=click.Choice(["exact", "hand", "resized"]),
     default="exact",
     show_default=True,
-    help="Lines where the portraits have them; as a drifting hand draws and leaves them out; the same larger, resized.",
+    help="Lines where the portraits have them; as a drifting hand draws them; in another style, larger and resized.",
 )
 @click.option("--grid", type=FILE, help="PNG of 16 pairs to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

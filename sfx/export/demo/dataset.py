@@ -142,8 +142,8 @@ def draw_shard(folder: Path, seed: int, split: str, index: int, groups: int = GR
         sketches[row, 0] = portraits.label_map(geometry, style.exact(), SIZE)
         sketches[row, 1] = portraits.label_map(geometry, style, SIZE, width)
         # Published sketches have 512 pixels a side and are resized NEAREST, which breaks thin lines.
-        large_lines = portraits.strokes(geometry, portraits.sample_style(rng, geometry))
-        large = portraits.draw_strokes(large_lines, 2 * SIZE, rng.uniform(1.0, 2.4))
+        style = portraits.sample_style(rng, geometry)
+        large = portraits.label_map(geometry, style, 2 * SIZE, rng.uniform(1.0, 2.4))
         sketches[row, 2] = large[1::2, 1::2]
         masks = portraits.parts(geometry, PART_SIZE).as_dict()
         parts[row] = 0
@@ -174,7 +174,7 @@ def open_shards(folder: Path, split: str) -> list[Shard]:
     if found != len(SKETCHES):
         raise InputError(
             f"{folder}: expected {len(SKETCHES)} sketches of each portrait ({', '.join(SKETCHES)}), found {found}: "
-            "draw the set again"
+            "draw a set anew, in another folder"
         )
     return opened
 
