@@ -21,6 +21,7 @@ from sfx.engines.cache import cache_directory
 from sfx.engines.engine import Array, Device, Feeds, check_feeds
 from sfx.engines.manifest import GraphEntry
 from sfx.engines.openvino_forms import FORMS_VERSION, forms_pay, rewrite
+from sfx.engines.process_locale import locale_kept
 from sfx.errors import EngineError
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -86,7 +87,8 @@ class OpenVinoEngine:
         """Compile for one batch size, unless it is already; returns the inference request."""
         if batch not in self._requests:
             try:
-                self._requests[batch] = self._compile(batch).create_infer_request()
+                with locale_kept:
+                    self._requests[batch] = self._compile(batch).create_infer_request()
             except RuntimeError as error:
                 where = self._bundle.path / self._graph.file.path
                 raise EngineError(f"{where}: OpenVINO failed to compile it: {_last_line(error)}") from error
