@@ -21,12 +21,14 @@ from sfx.calibration.portraits import (
     Neckline,
     geometry_vector,
     geometry_vector_names,
+    hair_curves,
     mirrored,
     sample_appearance,
     sample_geometry,
     sample_style,
 )
 from sfx.calibration.portraits.colours import from_oklch, lightness_of, to_oklch
+from sfx.calibration.portraits.curve_tools import arc_length, normals
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +164,47 @@ def test_importing_calibration_loads_no_drawing() -> None:
     program = "import sys, sfx.calibration; assert 'skia' not in sys.modules and 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_any_portrait_tells_the_colours_of_what_it_does_not_wear() -> None:
+    looks = [sample_appearance(np.random.default_rng(seed)) for seed in range(600)]
+    hair, frame, behind, lens = (
+        np.array([to_oklch(getattr(look, name)) for look in looks])
+        for name in ("hair", "frame", "background", "lens")
+    )
+    assert np.corrcoef(hair[:, 0], frame[:, 0])[0, 1] > 0.9
+    assert (frame[:, 0] < 0.6).all()
+    assert np.corrcoef(behind[:, 0], lens[:, 0])[0, 1] > 0.8
+    assert (lens[:, 0] < 0.45).all()
+
+
+def test_silver_goes_with_cool_clothes_and_gold_with_others() -> None:
+    looks = [sample_appearance(np.random.default_rng(seed)) for seed in range(600)]
+    silver = np.array([to_oklch(look.metal)[1] < 0.06 for look in looks])
+    assert 0.2 < silver.mean() < 0.4
+    clothes = np.array([to_oklch(look.clothes) for look in looks])
+    blue = (clothes[:, 1] > 0.05) & (np.abs(clothes[:, 2] % 360.0 - 240.0) < 50.0)
+    assert silver[blue].all()
+    assert not silver[(clothes[:, 1] < 0.015) | (np.abs(clothes[:, 2] % 360.0 - 60.0) < 50.0)].any()
+
+
+@pytest.mark.parametrize("covers_ears", [False, True])
+def test_curls_have_as_many_scallops_on_every_head(many: list[Geometry], covers_ears: bool) -> None:
+    """So that a scallop is at its share of the edge, whatever the edge's length."""
+    curly = [
+        geometry
+        for geometry in many
+        if geometry.hair.style is HairStyle.CURLY
+        and geometry.hair.covers_ears is covers_ears
+        and geometry.wear.hat is HatStyle.NONE
+    ]
+    assert len(curly) > 20
+    lengths, counts = set(), set()
+    for geometry in curly:
+        hair = replace(geometry.hair, parting=abs(geometry.hair.parting))
+        smooth = hair_curves._outer_edge(geometry, hair)
+        away = ((hair_curves._wavy(smooth, hair) - smooth) * normals(smooth)).sum(1)
+        counts.add(int(((away[1:] > 0) & (away[:-1] <= 0)).sum()))
+        lengths.add(round(float(arc_length(smooth)[-1])))
+    assert max(lengths) - min(lengths) > 40
+    assert counts == {24 if covers_ears else 16}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from sfx.calibration.portraits.colours import Colour, adjusted, from_oklch, lightness_of, mix, to_oklch
+from sfx.calibration.portraits.curve_tools import smoothstep
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """Colours are sRGB in 0..1; strengths are 0..1."""
+    """Colours are sRGB in 0..1; strengths are 0..1.
+
+    What few portraits wear goes with what nearly all of them show, so that any portrait tells which colour it would
+    have. While it did not, jewellery was drawn in the mean of gold and silver, which on skin is hardly seen.
+    """
 
     skin: Colour
     hair: Colour
@@ -21,14 +27,17 @@ class Appearance:
     trim: Colour
     """The second colour of the clothes: collar, hem; also a hat's band."""
     hat: Colour
-    """Goes with the clothes: a portrait without a hat, as most are, tells what colour one would have."""
+    """Goes with the clothes."""
     background: Colour
     background_end: Colour
     background_angle: float
     """Direction of the background's gradient, radians from straight down."""
     frame: Colour
+    """Of glasses: goes with the hair."""
     lens: Colour
+    """Of dark glasses, which mirror the background."""
     metal: Colour
+    """Of jewellery: silver goes with cool clothes, gold with all others."""
     light_x: float
     """Where the light comes from, -1 left .. 1 right of the picture."""
     light: float
@@ -124,6 +133,27 @@ def _cloth(rng: np.random.Generator) -> Colour:
     return from_oklch(rng.uniform(0.32, 0.85), rng.uniform(0.04, 0.15), rng.uniform(0.0, 360.0))
 
 
+def _frame(rng: np.random.Generator, dark: bool) -> Colour:
+    return from_oklch(
+        rng.uniform(0.16, 0.34) if dark else rng.uniform(0.4, 0.68),
+        rng.uniform(0.0, 0.05) if dark else rng.uniform(0.06, 0.14),
+        rng.uniform(0.0, 360.0),
+    )
+
+
+_GOLD: Colour = (0.90, 0.72, 0.36)
+_SILVER: Colour = (0.80, 0.82, 0.86)
+_WARMEST = 60.0
+"""Hue of what is opposite to cool, degrees."""
+
+
+def _metal(clothes: Colour) -> Colour:
+    """Silver to three in ten."""
+    _, chroma, hue = to_oklch(clothes)
+    coolness = -chroma * math.cos(math.radians(hue - _WARMEST))
+    return mix(_GOLD, _SILVER, float(smoothstep(0.005, 0.03, coolness)))
+
+
 def sample_appearance(rng: np.random.Generator) -> Appearance:
     """A plausible appearance; equal generators give equal appearances."""
     skin = _skin(rng)
@@ -133,9 +163,10 @@ def sample_appearance(rng: np.random.Generator) -> Appearance:
     background_chroma = rng.uniform(0.01, 0.09)
     frame_dark = rng.random() < 0.75
     aged = rng.random() < 0.16
+    hair = _hair(rng, skin)
     return Appearance(
         skin=skin,
-        hair=_hair(rng, skin),
+        hair=hair,
         eye=_eye(rng, skin),
         lip=_lip(rng, skin),
         clothes=clothes,
@@ -148,13 +179,13 @@ def sample_appearance(rng: np.random.Generator) -> Appearance:
             background_hue + rng.uniform(-35.0, 35.0),
         ),
         background_angle=float(rng.uniform(-0.8, 0.8)),
-        frame=from_oklch(
-            rng.uniform(0.16, 0.34) if frame_dark else rng.uniform(0.4, 0.68),
-            rng.uniform(0.0, 0.05) if frame_dark else rng.uniform(0.06, 0.14),
-            rng.uniform(0.0, 360.0),
+        frame=mix(adjusted(hair, lightness=0.62), _frame(rng, frame_dark), 0.15),
+        lens=from_oklch(
+            0.10 + 0.28 * background_lightness + rng.uniform(-0.03, 0.03),
+            0.6 * background_chroma + rng.uniform(0.0, 0.015),
+            background_hue + rng.uniform(-20.0, 20.0),
         ),
-        lens=from_oklch(rng.uniform(0.18, 0.42), rng.uniform(0.0, 0.06), rng.uniform(0.0, 360.0)),
-        metal=(0.90, 0.72, 0.36) if rng.random() < 0.6 else (0.80, 0.82, 0.86),
+        metal=adjusted(_metal(clothes), lightness=rng.uniform(0.95, 1.05)),
         light_x=float(rng.uniform(-1.0, 1.0)),
         light=float(rng.uniform(0.35, 1.0)),
         blush=float(rng.uniform(0.1, 0.8)),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sfx.calibration.portraits.curve_tools import (
     Points,
@@ -25,7 +26,14 @@ from sfx.calibration.portraits.curve_tools import (
 from sfx.calibration.portraits.geometry import Fringe, Geometry, Hair, HairStyle, HatStyle
 from sfx.calibration.portraits.hairline import TUCKED, hairline
 from sfx.calibration.portraits.placement import Placement
-from sfx.calibration.portraits.strands import curl_rows, curl_strands, fan_flow, parted_flow, sample_strands
+from sfx.calibration.portraits.strands import (
+    curl_rows,
+    curl_strands,
+    fan_flow,
+    parted_flow,
+    sample_strands,
+    scallops,
+)
 
 _EDGE_POINTS = 120
 _HANGING = frozenset({HairStyle.BOB, HairStyle.LONG})
@@ -118,10 +126,17 @@ def _outer_edge(geometry: Geometry, hair: Hair) -> Points:
     return resampled(near([*left, *middle, *right[::-1]], samples=8), _EDGE_POINTS)
 
 
+def _shares(edge: Points) -> NDArray[np.float64]:
+    """How far along the edge each point is, 0..1."""
+    along = arc_length(edge)
+    return np.asarray(along / along[-1])
+
+
 def _wavy(edge: Points, hair: Hair, closed: bool = False) -> Points:
     """The edge with waves (from the temples down), the scallops of curls, or the tufts of short hair."""
     if hair.tufts > 0:
-        along = arc_length(edge)
+        # As long for all heads, as the number of scallops is the same.
+        along = 320.0 * _shares(edge)
         phase = along / 17.0 + 0.35 * np.sin(along / 23.0)
         part = phase - np.floor(phase)
         # Rises slowly and falls fast: a row of tips that all point away from the parting.
@@ -129,10 +144,7 @@ def _wavy(edge: Points, hair: Hair, closed: bool = False) -> Points:
         above = smoothstep(112.0, 78.0, edge[:, 1])
         return np.asarray(edge + normals(edge, closed) * (hair.tufts * tip * above)[:, None])
     if hair.curl > 0:
-        along = arc_length(edge)
-        count = max(4.0, round(float(along[-1]) / (4.4 * hair.curl + 5.0)))
-        phase = along / along[-1] * count * np.pi
-        bump = np.abs(np.sin(phase)) ** 0.8 - 0.45
+        bump = np.abs(np.sin(_shares(edge) * scallops(hair) * np.pi)) ** 0.8 - 0.45
         return np.asarray(edge + normals(edge, closed) * (hair.curl * bump)[:, None])
     if hair.wave > 0:
         strength = hair.wave * smoothstep(84.0, 150.0, edge[:, 1])

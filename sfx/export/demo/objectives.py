@@ -133,9 +133,16 @@ def of_all(
     }
     total = loss.total + guidance.read * (from_codes + from_map + of_colours) + guidance.told * of_told
     if critic is not None:
-        figures["critic"] = critic.learn(drawn, real)
-        total = total + critic.urge(drawn, real)
+        figures["critic"] = critic.learn(drawn, real, batch.parts)
+        urged = critic.urge(drawn, real, batch.parts)
+        figures["urged"] = urged.item()
+        total = total + urged
     return total, figures
+
+
+def sharpening(critic: Critic) -> Objective:
+    """All, with a critic's say."""
+    return partial(of_all, critic=critic, guidance=REFINING_GUIDANCE)
 
 
 def _targets(batch: Portraits, size: int) -> Tensor:
@@ -177,5 +184,5 @@ OBJECTIVES: Mapping[Phase, Objective] = {
     Phase.DRAWING: of_drawing,
     Phase.REFINING: partial(of_all, guidance=REFINING_GUIDANCE),
     Phase.TOGETHER: of_all,
-    Phase.SHARPENING: of_all,
+    Phase.SHARPENING: partial(of_all, guidance=REFINING_GUIDANCE),
 }

@@ -34,7 +34,7 @@ from sfx.export.demo.critic import Critic
 from sfx.export.demo.gradients import average_over_processes, gradient_buffer
 from sfx.export.demo.grid import as_bytes, coloured, read_examples, write_grid
 from sfx.export.demo.held_out import distances, draw_described, draw_pairs, held_out_pairs
-from sfx.export.demo.objectives import OBJECTIVES, of_all
+from sfx.export.demo.objectives import OBJECTIVES, sharpening
 from sfx.export.demo.options import Options
 from sfx.export.demo.recover import begin_from, described
 from sfx.export.demo.refusing import refuse_unusable
@@ -139,7 +139,7 @@ class Trainer:
         self.objective = OBJECTIVES[phase]
         if phase is Phase.SHARPENING:
             self.critic = self.critic or Critic(self.options.seed, self.options.processes)
-            self.objective = partial(of_all, critic=self.critic)
+            self.objective = sharpening(self.critic)
         # BatchNorms that gather statistics take off the mean by themselves.
         centred = self.tensors.values() if self.begun_from else ()
         self.centring = Centring(self.trainable.model, centred, self.means)
