@@ -14,7 +14,7 @@ from sfx.calibration import portraits
 from sfx.calibration.portraits import geometry_vector, geometry_vector_names, mirrored, sample_geometry
 from sfx.errors import InputError
 from sfx.export.demo import augment
-from sfx.export.demo.batches import BatchSource, Portraits, Prefetcher
+from sfx.export.demo.batches import RARE, RARE_ENTRIES, BatchSource, Portraits, Prefetcher
 from sfx.export.demo.dataset import (
     HELD_OUT,
     PARTS,
@@ -380,3 +380,24 @@ def test_a_latent_means_the_same_appearance_in_every_run(data: Path) -> None:
         return difference / difference.norm()
 
     assert torch.dot(between_both_appearances(1), between_both_appearances(2)) > 0.7
+
+
+def test_half_of_the_targets_are_chosen_for_what_is_rare(data: Path) -> None:
+    names = geometry_vector_names()
+    entries = [names.index(name) for name in RARE_ENTRIES]
+    geometry = np.asarray(open_shards(data, TRAINING)[0].geometry)
+    having = geometry[:, entries] > 0
+    assert 0 < having.any(1).sum() < len(geometry)  # or nothing is tried here
+    at_random = having.mean(0)
+    chosen_for_each = np.array(
+        [having[having[:, k]].mean(0) if having[:, k].any() else at_random for k in range(3)]
+    )
+    expected = (1 - RARE) * at_random + RARE * chosen_for_each.mean(0)
+    source = BatchSource(data, 16, 16, 0, 0, names)
+    batches = torch.cat([source.batch(step, recoloured=False).geometry for step in range(12)])
+    standard, _ = source.standardised(geometry, np.asarray(open_shards(data, TRAINING)[0].appearance))
+    for column, entry in enumerate(entries):
+        if having[:, column].any() and not having[:, column].all():
+            without = float(standard[~having[:, column], entry].max())
+            found = (batches[:, entry] > without + 1e-3).float().mean()
+            assert float(found) == pytest.approx(expected[column], abs=0.12)

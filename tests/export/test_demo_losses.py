@@ -12,6 +12,7 @@ from sfx.export.demo.dataset import PARTS
 from sfx.export.demo.losses import (
     COARSE_SQUARE_WEIGHT,
     COARSE_WEIGHT,
+    HEAVY,
     MEAN_WEIGHT,
     PART_WEIGHTS,
     SCALES,
@@ -65,6 +66,17 @@ def test_weights_count_where_they_are() -> None:
     # A quarter of the picture weighs 2 more, and is wrong by 1 on the left and right on the right.
     assert float(picture_loss(drawn, target, left).total - even) == pytest.approx(0.5, abs=1e-5)
     assert float(picture_loss(drawn, target, right).total - even) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_squares_weigh_more_too_where_weights_are_heavy() -> None:
+    drawn, target = torch.zeros(2, 1, 3, 32, 32, dtype=torch.float64)
+    drawn[..., :16] = 1.0
+    heavy = torch.ones(1, 1, 32, 32)
+    heavy[..., :8] = 3 * HEAVY
+    even = picture_loss(drawn, target, torch.ones(1, 1, 32, 32)).total
+    # A quarter of the picture, wrong by 1, of which squares count three times.
+    expected = (3 * HEAVY - 1 + 2 * SQUARE_WEIGHT) / 4
+    assert float(picture_loss(drawn, target, heavy).total - even) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("size", [64, 128, 256])

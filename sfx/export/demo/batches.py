@@ -38,6 +38,10 @@ RANDOM_APPEARANCE = 0.04
 """Share of the samples whose appearance comes from a latent z instead of the reference."""
 MOVED = 0.12
 """Share of the portraits that are shifted with their sketch."""
+RARE = 0.5
+"""Share of the pairs whose target is chosen for one of `RARE_ENTRIES`, each as often."""
+RARE_ENTRIES = ("hair.curl", "wear.earring_size", "wear.necklace")
+"""Entries of a geometry that are 0 where a portrait has no such thing: what networks learnt last."""
 RECOLOURED = 0.1
 """Share of the pairs whose colours are changed by a table."""
 SKETCH_SHARES = (0.8, 0.1, 0.1)
@@ -112,6 +116,7 @@ class BatchSource:
         self._appearance_scale = Standardiser(np.asarray(self._shards[0].appearance))
         self._signs = augment.mirror_signs(names)
         self._appearance_signs = appearance_mirror_signs()
+        self._rare_entries = [names.index(name) for name in RARE_ENTRIES]
         self._columns = [names.index(name) for name in ("pose.shift_x", "pose.shift_y")]
         self._latents = AppearanceLatents(np.asarray(self._shards[0].appearance), style_width)
 
@@ -163,8 +168,9 @@ class BatchSource:
         references, shown, latents, is_random = [], [], [], []
         for _ in range(self._samples):
             shard = self._shards[int(rng.integers(len(self._shards)))]
-            first = GROUP * int(rng.integers(len(shard.pictures) // GROUP))
-            one, other = (first + int(member) for member in rng.choice(GROUP, 2, replace=False))
+            other = self._row(shard, rng)
+            first = other - other % GROUP
+            one = first + (other + int(rng.integers(1, GROUP))) % GROUP
             mirrored = bool(rng.random() < 0.5)
             table = augment.colour_table(rng) if recoloured and rng.random() < RECOLOURED else None
             drawn_at_random = bool(rng.random() < RANDOM_APPEARANCE)
@@ -200,6 +206,14 @@ class BatchSource:
             latents=torch.from_numpy(np.stack(latents)),
             random_appearance=torch.tensor(is_random),
         )
+
+    def _row(self, shard: Shard, rng: np.random.Generator) -> int:
+        """Any row of a shard, or for a share one of a portrait that has something rare, if there is any."""
+        if rng.random() < RARE:
+            having = np.flatnonzero(shard.geometry[:, rng.choice(self._rare_entries)] > 0)
+            if len(having):
+                return int(rng.choice(having))
+        return int(rng.integers(len(shard.pictures)))
 
     def _target(
         self, shard: Shard, row: int, mirrored: bool, table: np.ndarray | None, rng: np.random.Generator

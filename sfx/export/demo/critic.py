@@ -100,8 +100,7 @@ class Critic:
 def _classes(part_maps: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """Part maps (N, h, w) -> classes int64 and weights float32, both (N, side, side); the weights' mean is 1."""
     parts = F.interpolate(part_maps[:, None], size=(side, side), mode="nearest")[:, 0].long()
-    # Squares, for parts are named by pixels: earrings are a hundredth of what hair is.
-    weights = torch.tensor([PART_WEIGHTS.get(name, 1.0) for name in PARTS]).square()[parts]
+    weights = torch.tensor([PART_WEIGHTS.get(name, 1.0) for name in PARTS])[parts]
     return parts, weights / weights.mean()
 
 

@@ -37,7 +37,7 @@ HIGHEST_RATES: Mapping[Phase, float] = {
     Phase.SEEING: 2e-4,
     Phase.COLOURING: 6e-4,
     Phase.DRAWING: 4e-4,
-    Phase.REFINING: 1e-4,
+    Phase.REFINING: 2e-4,
     Phase.TOGETHER: 3e-4,
     Phase.SHARPENING: 1e-4,
 }
