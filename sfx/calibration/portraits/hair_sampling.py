@@ -72,7 +72,7 @@ def _curly(dice: Dice, common: Hair, person: Person) -> Hair:
         side_volume=(dice.even(16.0, 30.0) if big else dice.even(9.0, 15.0))
         if hanging
         else dice.even(4.0, 11.0),
-        curl=dice.even(2.8, 4.8),
+        curl=dice.even(4.0, 6.5),
         covers_ears=hanging,
         length=dice.even(160.0, 208.0) if hanging else 0.0,
         sideburn=dice.even(124.0, 142.0),
