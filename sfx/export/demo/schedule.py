@@ -45,7 +45,8 @@ HIGHEST_RATES: Mapping[Phase, float] = {
 
 A decoder that no longer became better at 8e-4 (24.5 dB) lost 8 % of its loss within a minute at a third of that. A demo
 at 27.4 dB fell by 0.1 dB within 45 minutes of refining at 3e-4, and got better only when the rate fell; at 27.6 dB it
-rose by 0.08 dB within 47 minutes at 1e-4.
+rose by 0.08 dB within 47 minutes at 1e-4. At 28.6 dB, on portraits with larger curls, it rose by 0.14 within 30 minutes
+at 2e-4, and by 0.27 in the 18 in which the rate fell to 0.
 """
 
 
