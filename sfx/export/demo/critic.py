@@ -75,7 +75,7 @@ class Critic:
             named, seen = self.network(drawn)
             with torch.no_grad():
                 _, wanted = self.network(real)
-        # The first layer sees four pixels, which are compared anyway, and is half of the work.
+        # The first layer sees patches of 4 pixels, which are compared anyway, and its maps are the largest.
         apart = [(a - b).abs().mean().float() for a, b in zip(seen[1:], wanted[1:], strict=True)]
         wrong = _wrong(named, *_classes(part_maps, named.shape[-1]))
         return min(1.0, self.steps / RAMP_STEPS) * (

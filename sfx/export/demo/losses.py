@@ -46,7 +46,7 @@ SQUARE_WEIGHT = 70.0
 more than a common one, a little off: 40 % of the squared error was parts in a wrong mean colour. At 27.6 dB and by the
 measure of `objectives.REFINING_GUIDANCE`, 2.64 (+- 0.17 of the difference) with 40 and 2.31 with 20."""
 HEAVY = 4.0
-"""Weight of a pixel above which its squared difference weighs more too, by as much as it is above.
+"""Weight of a pixel above which its squared difference weighs more too, in proportion.
 
 Absolute differences that weigh 4 are a tenth of what squares make of an earring that is not there: alone they did not
 bring one. 62 minutes with this and `batches.RARE` brought earrings from 0.67 to 0.75 as `evaluate` counts them.
