@@ -140,9 +140,13 @@ def of_all(
     return total, figures
 
 
+_of_knowing = partial(of_all, guidance=REFINING_GUIDANCE)
+"""All, for networks that know what descriptions say."""
+
+
 def sharpening(critic: Critic) -> Objective:
-    """All, with a critic's say."""
-    return partial(of_all, critic=critic, guidance=REFINING_GUIDANCE)
+    """The same with a critic's say."""
+    return partial(_of_knowing, critic=critic)
 
 
 def _targets(batch: Portraits, size: int) -> Tensor:
@@ -182,7 +186,7 @@ OBJECTIVES: Mapping[Phase, Objective] = {
     Phase.SEEING: of_all,
     Phase.COLOURING: of_colouring,
     Phase.DRAWING: of_drawing,
-    Phase.REFINING: partial(of_all, guidance=REFINING_GUIDANCE),
+    Phase.REFINING: _of_knowing,
     Phase.TOGETHER: of_all,
-    Phase.SHARPENING: partial(of_all, guidance=REFINING_GUIDANCE),
+    Phase.SHARPENING: _of_knowing,
 }
