@@ -208,3 +208,22 @@ def test_curls_have_as_many_scallops_on_every_head(many: list[Geometry], covers_
         lengths.add(round(float(arc_length(smooth)[-1])))
     assert max(lengths) - min(lengths) > 40
     assert counts == {14 if covers_ears else 10}
+
+
+def test_tufts_have_their_tips_at_the_same_shares_of_the_edge_on_every_head(many: list[Geometry]) -> None:
+    """So that a tip need not be told from the edge's length, which a pixel changes."""
+    tousled = [geometry for geometry in many if geometry.hair.tufts and geometry.wear.hat is HatStyle.NONE]
+    assert len(tousled) > 20
+    lengths, tips = set(), set()
+    for geometry in tousled:
+        hair = replace(geometry.hair, parting=abs(geometry.hair.parting))
+        smooth = hair_curves._outer_edge(geometry, hair)
+        away = ((hair_curves._wavy(smooth, hair) - smooth) * normals(smooth)).sum(1)
+        crown = slice(len(smooth) // 3, 2 * len(smooth) // 3)
+        higher = away[1:] > away[:-1]
+        tips.add(tuple(np.flatnonzero(higher[crown][:-1] & ~higher[crown][1:])))
+        lengths.add(round(float(arc_length(smooth)[-1])))
+        assert np.ptp(away[crown]) > 2.5
+    assert max(lengths) - min(lengths) > 40
+    assert len(tips) == 1
+    assert len(next(iter(tips))) == 4

@@ -59,7 +59,7 @@ def _short(dice: Dice, common: Hair) -> Hair:
         side_volume=dice.even(2.5, 8.0),
         sweep=dice.even(0.0, 9.0),
         sideburn=dice.even(126.0, 148.0),
-        tufts=dice.even(1.5, 4.5) if dice.chance(0.5) else 0.0,
+        tufts=dice.even(3.0, 6.5) if dice.chance(0.5) else 0.0,
     )
 
 

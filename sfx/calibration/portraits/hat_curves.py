@@ -59,7 +59,7 @@ def _beanie(width: float, low: float, top: float, place: _Place) -> HatCurves:
                 samples=5,
             )
         )
-        for x in np.linspace(-0.88, 0.88, 13)
+        for x in np.linspace(-0.86, 0.86, 9)
     ]
     return HatCurves((place(dome), place(band)), tuple(ribs))
 

@@ -12,7 +12,7 @@ from sfx.calibration.portraits.curves import CANVAS, Curves, build
 from sfx.calibration.portraits.geometry import Geometry, Neckline
 from sfx.calibration.portraits.painter import IndexPainter, path_of
 from sfx.calibration.portraits.regions import Region, region_of
-from sfx.calibration.portraits.wear_curves import TRIM_WIDTH, Earring
+from sfx.calibration.portraits.wear_curves import CHAIN_WIDTH, HOOK_WIDTH, RING_WIDTH, TRIM_WIDTH, Earring
 
 Mask = NDArray[np.bool_]
 
@@ -100,8 +100,10 @@ class _Masker:
         if earring is None:
             return self.filled()
         if earring.hoop:
-            return self.lined((earring.outlines[0] + earring.outlines[1]) / 2, width=2.7, closed=True)
-        return self.filled(*earring.outlines) | self.lined(earring.hook, width=1.2)
+            return self.lined(
+                (earring.outlines[0] + earring.outlines[1]) / 2, width=RING_WIDTH + 0.5, closed=True
+            )
+        return self.filled(*earring.outlines) | self.lined(earring.hook, width=HOOK_WIDTH)
 
     def trim(self) -> Mask:
         """Collar flaps, or the band along the neckline."""
@@ -121,7 +123,7 @@ def parts(geometry: Geometry, size: int = 256) -> Parts:
     glasses = masker.glasses()
     bare_face = masker.within(Region.FACE) & ~glasses
     earrings = masker.earring(wear.left_earring) | masker.earring(wear.right_earring)
-    chain = masker.lined(wear.necklace, width=2.3) | masker.filled(wear.pendant)
+    chain = masker.lined(wear.necklace, width=CHAIN_WIDTH) | masker.filled(wear.pendant)
     necklace = chain & masker.within(Region.NECK)
 
     left_eye = masker.filled(features.left_eye.outline) & bare_face

@@ -9,7 +9,7 @@ from sfx.calibration.portraits.curve_tools import moved
 from sfx.calibration.portraits.geometry import HatStyle, Neckline
 from sfx.calibration.portraits.painter import linear, path_of
 from sfx.calibration.portraits.scene import Scene
-from sfx.calibration.portraits.wear_curves import TRIM_WIDTH, Earring
+from sfx.calibration.portraits.wear_curves import CHAIN_WIDTH, HOOK_WIDTH, RING_WIDTH, TRIM_WIDTH, Earring
 
 
 def paint_clothes(scene: Scene) -> None:
@@ -123,12 +123,12 @@ def paint_earring(scene: Scene, earring: Earring | None) -> None:
     dark = adjusted(metal, lightness=0.66)
     bright = mix(metal, WHITE, 0.75)
     if earring.hook is not None:
-        painter.line(path_of(earring.hook, closed=False), dark, 1.2)
+        painter.line(path_of(earring.hook, closed=False), dark, HOOK_WIDTH)
     if earring.hoop:
         outer, inner = earring.outlines
         middle = (outer + inner) / 2
-        painter.line(path_of(middle), dark, 2.7)
-        painter.line(path_of(middle), metal, 1.9)
+        painter.line(path_of(middle), dark, RING_WIDTH + 0.5)
+        painter.line(path_of(middle), metal, RING_WIDTH - 0.5)
         painter.line(path_of(middle[18:26], closed=False), bright, 1.2)
         return
     for shape in earring.outlines:
@@ -152,8 +152,8 @@ def paint_necklace(scene: Scene) -> None:
         painter.line(
             path_of(moved(wear.necklace, 0.0, 1.6), closed=False), scene.tones.deep, 2.0, 0.5, blur=1.0
         )
-        painter.line(path_of(wear.necklace, closed=False), adjusted(metal, lightness=0.72), 2.3)
-        painter.line(path_of(wear.necklace, closed=False), mix(metal, WHITE, 0.25), 1.0)
+        painter.line(path_of(wear.necklace, closed=False), adjusted(metal, lightness=0.72), CHAIN_WIDTH)
+        painter.line(path_of(wear.necklace, closed=False), mix(metal, WHITE, 0.25), 0.5 * CHAIN_WIDTH)
     if wear.pendant is not None:
         paint_earring(scene, Earring((wear.pendant,), None, False))
 
@@ -197,4 +197,4 @@ def paint_hat(scene: Scene) -> None:
                         painter.line(path_of(line, closed=False), dark, 1.4, 0.8, blur=0.4)
             elif style is HatStyle.BEANIE:
                 for line in hat.lines:
-                    painter.line(path_of(line, closed=False), dark, 2.2, 0.55, blur=0.7)
+                    painter.line(path_of(line, closed=False), dark, 3.2, 0.6, blur=0.7)

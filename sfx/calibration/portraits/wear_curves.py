@@ -15,6 +15,12 @@ from sfx.calibration.portraits.placement import Placement
 
 TRIM_WIDTH = 9.5
 """Width of the band along a neckline, canvas units; half of it lies on the clothes."""
+RING_WIDTH = 2.9
+"""Between the two outlines of a hoop, canvas units."""
+HOOK_WIDTH = 1.8
+"""Of the line from which a drop hangs, canvas units."""
+CHAIN_WIDTH = 3.4
+"""Of a necklace, canvas units: one of 2.3 stayed a pale band in the demo, which is unsure of a pixel or two."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,9 @@ def _earring(geometry: Geometry, ear: Ear | None) -> Earring | None:
         radius = 2.6 + 1.6 * size / 10.0
         return Earring((ellipse(x, y, radius, radius, 0.0, 24),), None, False)
     if wear.earring is EarringStyle.HOOP:
-        radius = 5.0 + size * 0.75
+        radius = 6.0 + size * 0.5
         outer = ellipse(x, y + radius, radius * 0.82, radius, 0.0, 40)
-        inner = ellipse(x, y + radius, radius * 0.82 - 2.2, radius - 2.2, 0.0, 40)
+        inner = ellipse(x, y + radius, radius * 0.82 - RING_WIDTH, radius - RING_WIDTH, 0.0, 40)
         return Earring((outer, inner), None, True)
     length = 6.0 + size * 1.3
     hook = np.array([(x, y - 1.0), (x, y + length * 0.55)])
@@ -187,7 +193,7 @@ def _necklace(geometry: Geometry, place: Placement) -> tuple[Points | None, Poin
     pendant = None
     if wear.pendant:
         middle = place.upright([(0.0, low)])[0]
-        pendant = ellipse(float(middle[0]), float(middle[1]) + 2.6, 3.2, 3.8, 0.0, 24)
+        pendant = ellipse(float(middle[0]), float(middle[1]) + 3.4, 4.2, 4.8, 0.0, 24)
     return chain, pendant
 
 

@@ -34,13 +34,13 @@ from sfx.export.demo.metrics import reference_shows
 
 Made = TypeVar("Made")
 
-RANDOM_APPEARANCE = 0.04
+RANDOM_APPEARANCE = 0.08
 """Share of the samples whose appearance comes from a latent z instead of the reference."""
 MOVED = 0.12
 """Share of the portraits that are shifted with their sketch."""
-RARE = 0.5
+RARE = 0.6
 """Share of the pairs whose target is chosen for one of `RARE_ENTRIES`, each as often."""
-RARE_ENTRIES = ("hair.curl", "wear.earring_size", "wear.necklace")
+RARE_ENTRIES = ("hair.curl", "hair.tufts", "wear.earring_size", "wear.necklace", "wear.hat_height")
 """Entries of a geometry that are 0 where a portrait has no such thing: what networks learnt last."""
 RECOLOURED = 0.1
 """Share of the pairs whose colours are changed by a table."""
