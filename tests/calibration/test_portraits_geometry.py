@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sfx.calibration.portraits import (
     BeardStyle,
@@ -188,6 +189,13 @@ def test_silver_goes_with_cool_clothes_and_gold_with_others() -> None:
     assert not silver[(clothes[:, 1] < 0.015) | (np.abs(clothes[:, 2] % 360.0 - 60.0) < 50.0)].any()
 
 
+def waved(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The hair's edge when smooth, (n, 2), and how far outward of it the hair is drawn, (n,)."""
+    hair = replace(geometry.hair, parting=abs(geometry.hair.parting))
+    smooth = hair_curves._outer_edge(geometry, hair)
+    return smooth, ((hair_curves._wavy(smooth, hair) - smooth) * normals(smooth)).sum(1)
+
+
 @pytest.mark.parametrize("covers_ears", [False, True])
 def test_curls_have_as_many_scallops_on_every_head(many: list[Geometry], covers_ears: bool) -> None:
     """So that a scallop is at its share of the edge, whatever the edge's length."""
@@ -201,9 +209,7 @@ def test_curls_have_as_many_scallops_on_every_head(many: list[Geometry], covers_
     assert len(curly) > 20
     lengths, counts = set(), set()
     for geometry in curly:
-        hair = replace(geometry.hair, parting=abs(geometry.hair.parting))
-        smooth = hair_curves._outer_edge(geometry, hair)
-        away = ((hair_curves._wavy(smooth, hair) - smooth) * normals(smooth)).sum(1)
+        smooth, away = waved(geometry)
         counts.add(int(((away[1:] > 0) & (away[:-1] <= 0)).sum()))
         lengths.add(round(float(arc_length(smooth)[-1])))
     assert max(lengths) - min(lengths) > 40
@@ -216,9 +222,7 @@ def test_tufts_have_their_tips_at_the_same_shares_of_the_edge_on_every_head(many
     assert len(tousled) > 20
     lengths, tips = set(), set()
     for geometry in tousled:
-        hair = replace(geometry.hair, parting=abs(geometry.hair.parting))
-        smooth = hair_curves._outer_edge(geometry, hair)
-        away = ((hair_curves._wavy(smooth, hair) - smooth) * normals(smooth)).sum(1)
+        smooth, away = waved(geometry)
         crown = slice(len(smooth) // 3, 2 * len(smooth) // 3)
         higher = away[1:] > away[:-1]
         tips.add(tuple(np.flatnonzero(higher[crown][:-1] & ~higher[crown][1:])))

@@ -135,7 +135,7 @@ def _shares(edge: Points) -> NDArray[np.float64]:
 def _wavy(edge: Points, hair: Hair, closed: bool = False) -> Points:
     """The edge with waves (from the temples down), the scallops of curls, or the tufts of short hair."""
     if hair.tufts > 0:
-        # As long for all heads, as the number of scallops is the same: 11 tips (19 were not learnt, scallops alike).
+        # As long for all heads, as the number of scallops is the same. Tips are 11: the demo did not learn 19.
         along = 320.0 * _shares(edge)
         phase = along / 29.0 + 0.35 * np.sin(along / 23.0)
         part = phase - np.floor(phase)
