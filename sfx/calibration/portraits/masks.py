@@ -100,9 +100,7 @@ class _Masker:
         if earring is None:
             return self.filled()
         if earring.hoop:
-            return self.lined(
-                (earring.outlines[0] + earring.outlines[1]) / 2, width=RING_WIDTH + 0.5, closed=True
-            )
+            return self.lined(earring.ring, width=RING_WIDTH, closed=True)
         return self.filled(*earring.outlines) | self.lined(earring.hook, width=HOOK_WIDTH)
 
     def trim(self) -> Mask:

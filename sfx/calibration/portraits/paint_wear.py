@@ -125,11 +125,9 @@ def paint_earring(scene: Scene, earring: Earring | None) -> None:
     if earring.hook is not None:
         painter.line(path_of(earring.hook, closed=False), dark, HOOK_WIDTH)
     if earring.hoop:
-        outer, inner = earring.outlines
-        middle = (outer + inner) / 2
-        painter.line(path_of(middle), dark, RING_WIDTH + 0.5)
-        painter.line(path_of(middle), metal, RING_WIDTH - 0.5)
-        painter.line(path_of(middle[18:26], closed=False), bright, 1.2)
+        painter.line(path_of(earring.ring), dark, RING_WIDTH)
+        painter.line(path_of(earring.ring), metal, RING_WIDTH - 1.0)
+        painter.line(path_of(earring.ring[18:26], closed=False), bright, 1.2)
         return
     for shape in earring.outlines:
         x, y = shape.mean(axis=0).tolist()

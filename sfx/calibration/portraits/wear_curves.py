@@ -15,8 +15,8 @@ from sfx.calibration.portraits.placement import Placement
 
 TRIM_WIDTH = 9.5
 """Width of the band along a neckline, canvas units; half of it lies on the clothes."""
-RING_WIDTH = 2.9
-"""Between the two outlines of a hoop, canvas units."""
+RING_WIDTH = 3.4
+"""Of a hoop as it is painted, canvas units; half a unit more than between the outlines that a sketch shows."""
 HOOK_WIDTH = 1.8
 """Of the line from which a drop hangs, canvas units."""
 CHAIN_WIDTH = 3.4
@@ -43,6 +43,12 @@ class Earring:
     hook: Points | None
     """The line from which a drop hangs."""
     hoop: bool
+
+    @property
+    def ring(self) -> Points:
+        """The line midway between a hoop's outlines, closed."""
+        outer, inner = self.outlines
+        return (outer + inner) / 2
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,8 @@ def _earring(geometry: Geometry, ear: Ear | None) -> Earring | None:
     if wear.earring is EarringStyle.HOOP:
         radius = 6.0 + size * 0.5
         outer = ellipse(x, y + radius, radius * 0.82, radius, 0.0, 40)
-        inner = ellipse(x, y + radius, radius * 0.82 - RING_WIDTH, radius - RING_WIDTH, 0.0, 40)
+        thickness = RING_WIDTH - 0.5
+        inner = ellipse(x, y + radius, radius * 0.82 - thickness, radius - thickness, 0.0, 40)
         return Earring((outer, inner), None, True)
     length = 6.0 + size * 1.3
     hook = np.array([(x, y - 1.0), (x, y + length * 0.55)])
